@@ -1,0 +1,1 @@
+"""The contracts of what plugins provide; `tiercel` re-exports all of it."""

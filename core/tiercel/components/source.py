@@ -1,0 +1,129 @@
+"""Sources produce batches of raw records; decoders turn them into events and keep the state that this needs.
+
+They are two components because a capture, a rule test and the live kernel need one decoder, and plugins never import each other:
+the core joins them by the *event-source name* (``syscall``). Both run on the detect thread, synchronously.
+
+A source may judge: it states in `Source.abilities` which fields and operators it can compare before an event comes up, gets the
+plan (`tiercel.SourcePlan`), and is told verdicts. Whatever it cannot judge it must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tiercel.components.base import Component
+from tiercel.fields import ChangePoint
+
+if TYPE_CHECKING:
+    from tiercel.event import Event, RawBatch
+    from tiercel.plan import SourcePlan
+
+__all__ = ["Abilities", "Decoder", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a source can judge by itself. The default is nothing.
+
+    Attributes:
+        event_types: event types that it can produce; None if they are not known ahead.
+        judged_types: those of them that it can drop.
+        compared: change points that it compares before it believes a process verdict.
+        scalars: field -> operators that it can evaluate exactly on scalars.
+        places: field -> operators that it can look up in maps.
+        max_classes: bits of a verdict per event type.
+        max_atoms: distinct place checks per event type.
+    """
+
+    event_types: frozenset[str] | None = None
+    judged_types: frozenset[str] = frozenset()
+    compared: ChangePoint = ChangePoint.NEVER
+    scalars: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    places: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    max_classes: int = 64
+    max_atoms: int = 64
+
+
+class Source(Component):
+    """Produces raw records of one event source.
+
+    Life: `from_config`, `open(plan)`, then `read` again and again until `stop` was called and `read` has returned None, then
+    `close`. All but `stop` are called on the detect thread.
+    """
+
+    event_source: ClassVar[str]
+    """Name of the event source, ``syscall`` for example; finds the decoder and the rules."""
+
+    @classmethod
+    def abilities(cls) -> Abilities:
+        """What this source can judge by itself."""
+        return Abilities()
+
+    def open(self, plan: SourcePlan) -> None:
+        """Starts producing what the plan wants. Raises `tiercel.UserError` if the host cannot."""
+        raise NotImplementedError
+
+    @property
+    def origin(self) -> str:
+        """Identifies this source's positions across restarts of the sensor; goes into alert ids. Valid after `open`."""
+        raise NotImplementedError
+
+    def read(self, timeout: float) -> RawBatch | None:
+        """Waits up to `timeout` seconds for records.
+
+        Returns:
+            The next batch (it may be empty when the time is up), or None at the end: after `stop`, when all that had been
+            produced by then has been read, or when the source is exhausted.
+        """
+        raise NotImplementedError
+
+    def snapshot(self) -> RawBatch | None:
+        """State of the host as records, for a decoder that starts or lost something; None if the source has no state."""
+        return None
+
+    def judge(self, event: Event, verdict: Sequence[int]) -> None:
+        """Takes the verdict of the process behind `event`: one mask for each judged type, in the plan's order."""
+
+    def stop(self) -> None:
+        """Ends the reading: `read` returns what is left, then None. Callable from a signal handler or another thread."""
+        raise NotImplementedError
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Event type -> counter name -> value. Losses are named ``lost``."""
+        return {}
+
+    def close(self) -> None:
+        """Releases everything; see `Component`."""
+
+
+class Decoder(Component):
+    """Turns raw batches into events. Pure but for its own state: no I/O, no clock.
+
+    It is fed the batches of one source in order and may keep state (a process table), which must be bounded.
+    """
+
+    event_source: ClassVar[str]
+    """Name of the event source whose records it understands."""
+
+    def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
+        """Prepares for the records of a plan.
+
+        Args:
+            plan: the plan that the source was opened with.
+            refresh: `Source.snapshot` of the source, for repair after a loss. Call it at most once per batch.
+        """
+        raise NotImplementedError
+
+    def decode(self, batch: RawBatch) -> Iterator[Event]:
+        """The events of a batch, in order. An event is valid until the next one is asked for."""
+        raise NotImplementedError
+
+    def counters(self) -> Mapping[str, int]:
+        """Counters of the decoder: records that it could not understand, processes in its table, ..."""
+        return {}
+
+    def describe(self, event: Event) -> Mapping[str, Any]:
+        """Everything known of an event, for debugging and captures."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Planning and evaluation: rules become masks that drop events early, and functions that decide the rest."""

@@ -1,0 +1,286 @@
+"""Generates functions of the event from conditions, as syntax trees.
+
+A value that is read more than once is kept in a local: the generator knows after each part of a condition which values have been
+read when it was true, and which when it was false.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from tiercel.engine.groups import Groups, reads
+from tiercel.engine.guard import FieldGuard
+from tiercel.engine.literals import literals
+from tiercel.engine.nodes import Namespace, all_true, any_true, call, compare, constant, is_type, load, negation, store
+from tiercel.engine.quantify import any_of, each_of, exists, pair_any, pair_each, pair_may
+from tiercel.engine.relations import relation
+from tiercel.engine.shapes import VALUE_OF, shape_of, transformer
+from tiercel.engine.single import predicate, single, types_of
+from tiercel.engine.text import encoded, lower
+from tiercel.engine.tree import Constant, Every, Leaf, Tree
+from tiercel.errors import UserError
+from tiercel.fields import Argument, FieldType, Quantifier, Unknown
+from tiercel.lang.ast import Call, Check, FieldRef, Operand
+
+__all__ = ["Generator"]
+
+_EVENT: Final = "event"
+_PYTHON: Final = {"str": str, "bytes": bytes, "bool": bool, "int": int, "float": float}
+
+Known: TypeAlias = frozenset[Operand]
+
+
+class Generator:
+    """Makes functions for one event source; they share matchers and the guards of fields.
+
+    Attributes:
+        guards: guard of each computed field that generated code calls.
+    """
+
+    def __init__(self, groups: Groups) -> None:
+        self.guards: dict[str, FieldGuard] = {}
+        self.groups = groups
+        self.names = Namespace(
+            Unknown=Unknown, encoded=encoded, lower=lower, exists=exists,
+            any_of=any_of, each_of=each_of, pair_any=pair_any, pair_each=pair_each, pair_may=pair_may,
+        )  # fmt: skip
+        self._conditions: dict[tuple[Tree[Check], bool], Callable[[Any], bool]] = {}
+
+    def condition(self, tree: Tree[Check], *, may: bool) -> Callable[[Any], bool]:
+        """A function of the event: the condition holds, or with `may`, it may hold once what is unknown is known."""
+        known = self._conditions.get((tree, may))
+        if known is None:
+            body = Body(self, may=may)
+            value, _, _ = body.condition(tree, frozenset())
+            known = self.names.expression("may_match" if may else "matches", _EVENT, body.finish(value))
+            self._conditions[tree, may] = known
+        return known
+
+    def value(self, ref: FieldRef) -> Callable[[Any], Any]:
+        """A function of the event that gives the value of a field."""
+        body = Body(self, may=False)
+        return self.names.expression("value", _EVENT, body.finish(body.value(ref, set())))
+
+    def key(self, raw: Sequence[FieldRef]) -> ast.expr:
+        """An expression for the values of raw fields: of one field its value, of several a tuple."""
+        body = Body(self, may=False)
+        values = [body.value(ref, set()) for ref in raw]
+        return body.finish(values[0] if len(values) == 1 else ast.Tuple(values, ast.Load()))
+
+    def masks(self, projections: Iterable[Mapping[Tree[Check], int]], raw: Sequence[FieldRef]) -> Callable[[Any], Any]:
+        """A function of a `key` that gives one mask for each mapping, alone or as a tuple.
+
+        Args:
+            projections: condition -> bits that survive where it may hold.
+            raw: the fields of the key; the conditions read no other.
+        """
+        body = Body(self, may=True, bound=raw)
+        parameters = [store(body.local(ref)) for ref in raw]
+        statements: list[ast.stmt] = []
+        if raw:
+            target = parameters[0] if len(raw) == 1 else ast.Tuple(list(parameters), ast.Store())
+            statements.append(ast.Assign([target], load("key")))
+        known: Known = frozenset(raw)
+        results: list[ast.expr] = []
+        for number, projection in enumerate(projections):
+            mask = f"mask_{number}"
+            always = sum(bits for tree, bits in projection.items() if tree == Constant(value=True))
+            statements.append(ast.Assign([store(mask)], constant(always)))
+            for tree, bits in projection.items():
+                if isinstance(tree, Constant):
+                    continue
+                test, true, false = body.condition(tree, known)
+                known = true & false
+                statements.append(ast.If(test, [ast.AugAssign(store(mask), ast.BitOr(), constant(bits))], []))
+            results.append(load(mask))
+        statements.append(ast.Return(results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())))
+        return self.names.function("masks", "key", [body.finish(statement) for statement in statements])
+
+    def guard(self, name: str) -> FieldGuard:
+        """The guard of a field, shared by all functions of this source."""
+        if name not in self.guards:
+            self.guards[name] = FieldGuard(self.groups.field(name))
+        return self.guards[name]
+
+
+class Body:
+    """One function under construction."""
+
+    def __init__(self, generator: Generator, *, may: bool, bound: Iterable[FieldRef] = ()) -> None:
+        self._generator = generator
+        self._names = generator.names
+        self._may = may
+        self._locals: dict[Operand, str] = {}
+        self._bound = frozenset(bound)
+        self._again: set[str] = set()
+
+    def local(self, operand: Operand) -> str:
+        """Name of the local that holds the value of an operand."""
+        return self._locals.setdefault(operand, f"v{len(self._locals)}")
+
+    def finish(self, node: Any) -> Any:
+        """The node without the locals that nothing reads again."""
+        return _DropLocals(self._again).visit(node)
+
+    def condition(self, tree: Tree[Check], known: Known) -> tuple[ast.expr, Known, Known]:
+        """Expression of a condition, and what has been read after it when it was true and when it was false."""
+        if isinstance(tree, Constant):
+            return constant(tree.value), known, known
+        if isinstance(tree, Leaf):
+            seen = set(known)
+            value = self._leaf(tree, seen)
+            return value, frozenset(seen), frozenset(seen)
+        conjunction = isinstance(tree, Every)
+        values, left_early = [], None
+        for part in tree.parts:
+            value, true, false = self.condition(part, known)
+            values.append(value)
+            known, early = (true, false) if conjunction else (false, true)
+            left_early = early if left_early is None else left_early & early
+        left_early = left_early if left_early is not None else known
+        if conjunction:
+            return all_true(values), known, left_early
+        return any_true(values), left_early, known
+
+    def value(self, operand: Operand, seen: set[Operand]) -> ast.expr:
+        """Expression of an operand's value; `seen` are the values read before, and gets what this one reads."""
+        if isinstance(operand, Call) and operand.name == VALUE_OF:
+            operand = _inner(operand)
+        name = self.local(operand)
+        if operand in seen or operand in self._bound:
+            self._again.add(name)
+            return load(name)
+        value = self._field(operand, seen) if isinstance(operand, FieldRef) else self._transformed(operand, seen)
+        seen.add(operand)
+        return ast.NamedExpr(store(name), value)
+
+    def _transformed(self, operand: Call, seen: set[Operand]) -> ast.expr:
+        name = self._names.name(("transformer", operand.name), lambda: transformer(operand.name))
+        return call(name, self.value(_inner(operand), seen))
+
+    def _field(self, ref: FieldRef, seen: set[Operand]) -> ast.expr:
+        """Expression of a field that has not been read yet."""
+        field = self._generator.groups.field(ref.name)
+        if field.path is not None:
+            if ref.argument is not None:
+                msg = f"field {ref.name}[{ref.argument}]: the field has a path and takes no argument; its plugin should give it a getter"
+                raise UserError(msg)
+            value = load(_EVENT)
+            for attribute in field.path:
+                value = ast.Attribute(value, attribute, ast.Load())
+            return value
+        guard = self._generator.guard(ref.name)
+        if field.function is not None:
+            function = field.function
+            name = self._names.name(("function", ref.name), lambda: guard.of_values(function))
+            return call(name, *(self.value(FieldRef(each), seen) for each in field.inputs))
+        name = self._names.name(("getter", ref), lambda: guard.of_event(self._getter(ref)))
+        return call(name, load(_EVENT))
+
+    def _getter(self, ref: FieldRef) -> Callable[[Any], Any]:
+        """The getter of a field, with its argument bound."""
+        field = self._generator.groups.field(ref.name)
+        getter = field.getter
+        assert getter is not None  # noqa: S101  a field has exactly one of path, function and getter
+        if field.argument is Argument.NONE:
+            return getter
+        try:
+            bound: Callable[[Any], Any] = getter(ref.argument)
+        except (ValueError, LookupError) as error:
+            msg = f"field {ref.name}[{ref.argument}]: the argument is not accepted ({error})"
+            raise UserError(msg) from error
+        return bound
+
+    # ---------------------------------------------------------------------------------------------------------- leaves
+
+    def _leaf(self, leaf: Leaf[Check], seen: set[Operand]) -> ast.expr:
+        """Expression for a leaf. In may-mode an unknown value satisfies it in either polarity."""
+        check = leaf.check
+        if check.operator != "exists" and isinstance(check.right, Call):
+            return self._pair(leaf, check.right, seen)
+        first = self.value(check.left, seen) if self._may else None
+        test = self._test(check, seen)
+        if leaf.negated:
+            test = negation(test)
+        return test if first is None else any_true([is_type(first, "Unknown"), test])
+
+    def _test(self, check: Check, seen: set[Operand]) -> ast.expr:
+        """Expression for a check against literals: false if the value is missing or unknown."""
+        shape = shape_of(check.left, self._generator.groups.field)
+
+        def value() -> ast.expr:
+            return self.value(check.left, seen)
+
+        if check.operator == "exists":
+            return call("exists", value())
+        # Hexadecimal text stands for bytes; everything else is a literal of the field's type.
+        wanted = literals(check, shape.type)
+        if shape.is_single:
+            return single(shape.type, check.operator, wanted, modifier=check.modifier, value=value, names=self._names)
+        name = predicate(shape.type, check.operator, wanted, modifier=check.modifier, names=self._names)
+        return call("each_of" if _needs_all(check, shape.quantifier) else "any_of", value(), load(name))
+
+    def _pair(self, leaf: Leaf[Check], right: Call, seen: set[Operand]) -> ast.expr:
+        """Expression for a check of a field against a field."""
+        check = leaf.check
+        shape = shape_of(check.left, self._generator.groups.field)
+        types = tuple(_PYTHON[name] for name in types_of(shape.type))
+        decide = relation(shape.type, check.operator, types)
+        if not (shape.is_single and shape_of(right, self._generator.groups.field).is_single):
+            decide = _Many(decide, pair_each if _needs_all(check, shape.quantifier) else pair_any)
+        if leaf.negated:
+            decide = _Negated(decide)
+        name = self._names.name(("relation", check, leaf.negated), lambda: decide)
+        sides = [self.value(check.left, seen), self.value(right, seen)]
+        return call("pair_may", *sides, load(name)) if self._may else call(name, *sides)
+
+
+class _Many:
+    """A relation between fields with several values."""
+
+    def __init__(self, decide: Callable[[Any, Any], bool], quantify: Callable[..., bool]) -> None:
+        self._decide = decide
+        self._quantify = quantify
+
+    def __call__(self, left: Any, right: Any) -> bool:
+        return self._quantify(left, right, self._decide)
+
+
+class _Negated:
+    """The opposite of a relation."""
+
+    def __init__(self, decide: Callable[[Any, Any], bool]) -> None:
+        self._decide = decide
+
+    def __call__(self, left: Any, right: Any) -> bool:
+        return not self._decide(left, right)
+
+
+class _DropLocals(ast.NodeTransformer):
+    """Replaces ``(v := x)`` by ``x`` where no one reads v."""
+
+    def __init__(self, needed: set[str]) -> None:
+        self._needed = needed
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:  # noqa: N802  the name that ast asks for
+        """Keeps only what is needed."""
+        self.generic_visit(node)
+        return node if node.target.id in self._needed else node.value
+
+
+def _inner(operand: Call) -> Operand:
+    """The operand that a transformer works on."""
+    inner = operand.arguments[0]
+    assert isinstance(inner, FieldRef | Call)  # noqa: S101  shape_of has refused everything else
+    return inner
+
+
+def _needs_all(check: Check, quantifier: Quantifier) -> bool:
+    """Whether all values must satisfy a check on several: ``!=`` on both ends of a connection, ``in`` on a list."""
+    if quantifier is Quantifier.ANY:
+        return False
+    if quantifier is Quantifier.EITHER:
+        return check.operator == "!="
+    return check.operator == "in"

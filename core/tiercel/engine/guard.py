@@ -1,0 +1,92 @@
+"""Guards around functions of plugins: whatever they do, evaluation goes on, and the failure has a name and a count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tiercel.fields import FAILED, Field, FieldType, Quantifier, Unknown
+
+__all__ = ["MAX_FAILURES", "FieldGuard"]
+
+MAX_FAILURES: Final = 100
+"""After so many failures the function of a field is not called any more."""
+
+_NUMBER: Final = frozenset({int})
+_TYPES: Final[dict[FieldType, frozenset[type]]] = {
+    FieldType.STRING: frozenset({str}),
+    FieldType.PATH: frozenset({str}),
+    FieldType.BYTES: frozenset({bytes}),
+    FieldType.IP: frozenset({bytes}),
+    FieldType.NET: frozenset({bytes}),
+    FieldType.BOOL: frozenset({bool}),
+    FieldType.DOUBLE: frozenset({float, int}),
+}
+
+
+class FieldGuard:
+    """Counts the failures of one field and stops calling it after `MAX_FAILURES`.
+
+    Attributes:
+        field: the field.
+        failures: how often its function raised or returned something of another type.
+        error: what was wrong the last time.
+    """
+
+    __slots__ = ("_many", "_types", "error", "failures", "field")
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.failures = 0
+        self.error = ""
+        self._types = _TYPES.get(field.type, _NUMBER)
+        self._many = field.is_list or field.quantifier is not Quantifier.ONE
+
+    @property
+    def quarantined(self) -> bool:
+        """True if the function is not called any more."""
+        return self.failures >= MAX_FAILURES
+
+    def of_values(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the inputs' values that never raises: missing if an input is missing, unknown if one is unknown."""
+
+        def call(*values: Any) -> Any:
+            unknown = None
+            for value in values:
+                if value is None:
+                    return None
+                if type(value) is Unknown:
+                    unknown = value
+            return unknown if unknown is not None else self._call(function, *values)
+
+        return call
+
+    def of_event(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A function of the event that never raises."""
+
+        def call(event: Any) -> Any:
+            return self._call(function, event)
+
+        return call
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if self.failures >= MAX_FAILURES:
+            return FAILED
+        try:
+            value = function(*arguments)
+        except Exception as error:  # noqa: BLE001  whatever a plugin raises
+            return self._fail(f"{type(error).__name__}: {error}")
+        kind = type(value)
+        if value is None or kind is Unknown or (kind in self._types and not self.field.is_list):
+            return value
+        if kind is tuple and self._many and all(type(element) in self._types for element in value):
+            return value
+        if kind in self._types and self.field.argument.value != "none":
+            return value  # one element of a list, name[index]
+        expected = " or ".join(sorted(known.__name__ for known in self._types))
+        return self._fail(f"returned {kind.__name__}, expected {'a tuple of ' if self.field.is_list else ''}{expected}")
+
+    def _fail(self, error: str) -> Any:
+        self.failures += 1
+        self.error = error
+        return FAILED

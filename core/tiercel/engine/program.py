@@ -1,0 +1,68 @@
+"""What runs for the events of one type: the mask function, and the full conditions of the rules, in rule order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiercel.engine.codegen import Generator
+    from tiercel.engine.tree import Tree
+    from tiercel.lang.ast import Check
+    from tiercel.ruleset.model import Rule
+
+__all__ = ["Program", "RuleState", "Step"]
+
+
+@dataclass(slots=True, eq=False)
+class RuleState:
+    """A rule of one plan, with its counters.
+
+    Attributes:
+        rule: the rule.
+        number: place among the rules of its source, from 0.
+        matches: events that it matched.
+        undecided: events that it did not match, but might have if all facts had been known.
+    """
+
+    rule: Rule
+    number: int
+    matches: int = 0
+    undecided: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """A rule on one event type.
+
+    Attributes:
+        state: the rule.
+        tree: its condition, specialised on the event type.
+        matches: the condition as a function of the event.
+    """
+
+    state: RuleState
+    tree: Tree[Check]
+    matches: Callable[[Any], bool]
+    generator: Generator
+    _may: Callable[[Any], bool] | None = field(default=None)
+
+    def may_match(self, event: Any) -> bool:
+        """Whether the rule could match if all facts were known. Compiled at the first call: few events are pending."""
+        if self._may is None:
+            self._may = self.generator.condition(self.tree, may=True)
+        return self._may(event)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """The rules that events of one type can match.
+
+    Attributes:
+        masks: function of the event: bit i is set if step i may match.
+        steps: the rules, in matching order.
+    """
+
+    masks: Callable[[Any], int]
+    steps: tuple[Step, ...]

@@ -1,0 +1,51 @@
+"""Verdicts: the process masks of all judged event types, made from one event of the process."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from tiercel.engine.codegen import Generator
+from tiercel.engine.masks import by_bits, raw_fields
+from tiercel.engine.memo import Memo
+from tiercel.engine.nodes import load
+from tiercel.engine.tree import Tree
+from tiercel.fields import ChangePoint, FactGroup
+from tiercel.lang.ast import Check
+
+__all__ = ["EXCHANGED", "believable", "guards_of", "verdict_function"]
+
+EXCHANGED: Final = ChangePoint.EXEC | ChangePoint.FORK
+"""Change points that every source compares: the identity of the process image (docs/design.md, 1.1)."""
+_LIMIT: Final = 8192
+
+
+def believable(generator: Generator, check: Check, compared: ChangePoint) -> bool:
+    """True if a verdict may use the check: it is about the process, and the source sees all that can change it."""
+    facts = generator.groups.of_check(check)
+    return facts.group is FactGroup.PROCESS and not facts.changes & ~(compared | EXCHANGED)
+
+
+def guards_of(generator: Generator, checks: Sequence[Check]) -> ChangePoint:
+    """What the source must compare before it believes a verdict that uses these checks."""
+    guards = ChangePoint.NEVER
+    for check in checks:
+        guards |= generator.groups.of_check(check).changes
+    return guards & ~EXCHANGED
+
+
+def verdict_function(generator: Generator, types: Sequence[Sequence[Tree[Check]]]) -> Callable[[Any], tuple[int, ...]]:
+    """The function of an event that gives one mask for each type: bit i is set if its process can satisfy condition i.
+
+    What is unknown satisfies every check on it, so the memo by value stays right: the unknown is part of the key.
+    """
+    projections = [by_bits(trees) for trees in types]
+    raw = raw_fields(generator, [tree for trees in types for tree in trees])
+    masks = generator.masks(projections, raw)
+    compute = masks if len(types) > 1 else lambda key: (masks(key),)
+    if not raw:
+        always = compute(()) if types else ()
+        return lambda _event: always
+    memo = generator.names.add("memo", Memo(compute, _LIMIT))
+    return generator.names.expression("verdict", "event", ast.Subscript(load(memo), generator.key(raw), ast.Load()))

@@ -1,0 +1,56 @@
+"""Events and raw batches: what crosses from sources to decoders, and from decoders to the engine.
+
+The core knows nothing of the shape of an event but what `Event` states. Everything else is reached through fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = ["Event", "RawBatch"]
+
+
+@runtime_checkable
+class Event(Protocol):
+    """What the engine needs of a decoded event.
+
+    A decoder's own class has these attributes and those named by the `path` of its fields. Use ``__slots__``.
+
+    Attributes:
+        type: event type, the value of ``evt.type``.
+        time: nanoseconds since the epoch.
+        number: running number, the value of ``evt.num``.
+        position: where in its source the event is; stable when the source delivers it again. Part of the alert's id.
+        views: number of ways to see the event (paths have up to three); at least 1.
+        pending: true if some facts are not known (`tiercel.PENDING`).
+    """
+
+    type: str
+    time: int
+    number: int
+    position: int
+    views: int
+    pending: bool
+
+    def select(self, view: int) -> None:
+        """Makes ``view`` (counted from 0) the one that the event's path fields show."""
+
+
+@dataclass(slots=True)
+class RawBatch:
+    """Raw records of one source, in order, with the acknowledgement that they wait for.
+
+    Attributes:
+        source: name of the event source, ``syscall`` for example.
+        records: the raw records; only the source's decoder knows what is in them. Valid until `release` or `acknowledge`.
+        position: position of the first record.
+        acknowledge: called once, when everything that follows from the batch is safe (alerts written). None if the source
+            cannot deliver again.
+    """
+
+    source: str
+    records: Sequence[Any]
+    position: int = 0
+    acknowledge: Callable[[], None] | None = None

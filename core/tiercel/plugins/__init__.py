@@ -1,0 +1,275 @@
+"""The plugin host: finds plugins, decides which of them may be imported, loads them, and keeps what they registered by name.
+
+The flow, all of it in `PluginHost.load`:
+
+1. List the entry points of the group ``tiercel`` from the metadata of all distributions. Nothing is imported.
+2. Leave out what the configuration denies or does not allow, and what requires another version of tiercel: importing is executing.
+3. Import the rest, each guarded; check their hooks, collect what they return, check that.
+4. Merge by name. A clash is an error that names both distributions.
+
+A plugin that fails on the way is left out completely, with the reason (`Plugin.reason`); the others go on. If something that the user
+asked for is missing then, the message about it names the plugins that were left out.
+
+There is no global manager: a host is an object, and importing this module discovers nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib.metadata
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint
+from typing import Any
+
+import pluggy
+
+from tiercel import hookspecs
+from tiercel.components.enricher import Enricher
+from tiercel.components.output import Formatter, Output
+from tiercel.components.rules import RuleBundle
+from tiercel.components.source import Decoder, Source
+from tiercel.errors import PluginError
+from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, version_mismatch
+from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label
+from tiercel.registry import ComponentRegistry, FieldCatalogue
+
+__all__ = ["Plugin", "PluginHost", "State"]
+
+
+class State(enum.Enum):
+    """What became of a plugin."""
+
+    LOADED = "loaded"
+    DENIED = "denied"
+    """By the configuration; not imported."""
+    REFUSED = "refused"
+    """Requires another version of tiercel; not imported."""
+    FAILED = "failed"
+    """Imported, or tried to, and left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """One plugin and where it comes from.
+
+    Attributes:
+        name: name of its entry point.
+        distribution: name of the distribution.
+        version: version of the distribution.
+        target: the module or object that the entry point names.
+        state: what became of it.
+        reason: why it was left out; "" if it was not.
+        path: file that it was imported from; "" if it was not imported.
+        hooks: the hooks that it implements.
+        provides: what it registered: ``output stdout``, ``field demo.exe_depth``, ``rules tiercel``.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    state: State
+    reason: str = ""
+    path: str = ""
+    hooks: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """Distribution and version, as messages name it."""
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(slots=True)
+class _Contribution:
+    """What one plugin registered: hook -> items, checked one by one but not yet against those of others."""
+
+    plugin: Plugin
+    items: dict[str, list[Any]]
+
+
+class PluginHost:
+    """Loads plugins and answers for what they registered.
+
+    Args:
+        allow: entry-point names of the plugins of *other* distributions that may be imported; None for all.
+        deny: entry-point names of plugins that must not be imported, ours too.
+        distributions: where to look; by default all that are installed.
+    """
+
+    def __init__(
+        self, *, allow: Iterable[str] | None = None, deny: Iterable[str] = (), distributions: Iterable[Distribution] | None = None
+    ) -> None:
+        self._allow = None if allow is None else frozenset(allow)
+        self._deny = frozenset(deny)
+        self._distributions = distributions
+        self._plugins: dict[str, Plugin] = {}
+        self._registries: dict[str, ComponentRegistry[Any]] = {}
+        self._catalogue = FieldCatalogue()
+        self._bundles: dict[str, tuple[RuleBundle, str]] = {}
+
+    # ------------------------------------------------------------------------------------------------------------------- facade
+
+    def plugins(self) -> list[Plugin]:
+        """All plugins that were found, by name, the ones left out included."""
+        return [self._plugins[name] for name in sorted(self._plugins)]
+
+    def problems(self) -> list[Plugin]:
+        """Plugins that were refused or failed."""
+        return [plugin for plugin in self.plugins() if plugin.state in (State.REFUSED, State.FAILED)]
+
+    def sources(self) -> ComponentRegistry[Source]:
+        """The registered sources."""
+        return self._registries["source"]
+
+    def decoders(self) -> ComponentRegistry[Decoder]:
+        """The registered decoders."""
+        return self._registries["decoder"]
+
+    def decoder_of(self, event_source: str) -> type[Decoder]:
+        """The decoder of an event source.
+
+        Raises:
+            tiercel.PluginError: no plugin has one.
+        """
+        for decoder in self.decoders():
+            if decoder.event_source == event_source:
+                return decoder
+        known = ", ".join(sorted({decoder.event_source for decoder in self.decoders()})) or "none"
+        msg = f'no decoder for event source "{event_source}" (known: {known}); install a plugin that has one{self._left_out("; ")}'
+        raise PluginError(msg)
+
+    def enrichers(self) -> ComponentRegistry[Enricher]:
+        """The registered enrichers."""
+        return self._registries["enricher"]
+
+    def formatters(self) -> ComponentRegistry[Formatter]:
+        """The registered formatters."""
+        return self._registries["formatter"]
+
+    def outputs(self) -> ComponentRegistry[Output]:
+        """The registered outputs."""
+        return self._registries["output"]
+
+    def fields(self) -> FieldCatalogue:
+        """The resolved catalogue of all fields."""
+        return self._catalogue
+
+    def rules(self) -> list[RuleBundle]:
+        """The registered rule bundles, by name."""
+        return [self._bundles[name][0] for name in sorted(self._bundles)]
+
+    # ------------------------------------------------------------------------------------------------------------------ loading
+
+    def load(self) -> None:
+        """Finds, vets and loads all plugins, in the order of their names. Call it once, before anything else.
+
+        Raises:
+            tiercel.PluginError: two plugins have the same name or registered the same name, or tiercel itself is not installed.
+        """
+        distributions = by_name(importlib.metadata.distributions() if self._distributions is None else self._distributions)
+        if OWN not in distributions:
+            msg = "tiercel has no metadata of its own (expected an installed distribution); install it with pip"
+            raise PluginError(msg)
+        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager.add_hookspecs(hookspecs)
+        contributions = []
+        for name, (distribution, entry_point) in sorted(entry_points(distributions.values()).items()):
+            plugin = Plugin(
+                name=name,
+                distribution=distribution.name,
+                version=distribution.version,
+                target=entry_point.value,
+                state=State.LOADED,
+            )
+            plugin = self._vet(plugin, distribution, host_version=distributions[OWN].version)
+            self._plugins[name] = plugin
+            if plugin.state is State.LOADED:
+                try:
+                    contributions.append(self._enter(plugin, entry_point, manager))
+                except Broken as error:
+                    self._fail(plugin, str(error))
+        self._merge(contributions)
+
+    def _vet(self, plugin: Plugin, distribution: Distribution, *, host_version: str) -> Plugin:
+        """The plugin, denied or refused if it must not be imported. Reads metadata only."""
+        if plugin.name in self._deny:
+            return dataclasses.replace(plugin, state=State.DENIED, reason="denied by plugins.deny")
+        if self._allow is not None and plugin.name not in self._allow and plugin.distribution != OWN:
+            return dataclasses.replace(plugin, state=State.DENIED, reason="not in plugins.allow")
+        reason = version_mismatch(distribution, host_version)
+        return dataclasses.replace(plugin, state=State.REFUSED, reason=reason) if reason else plugin
+
+    def _enter(self, plugin: Plugin, entry_point: EntryPoint, manager: pluggy.PluginManager) -> _Contribution:
+        """Imports a plugin, registers its hooks and collects what they return."""
+        try:
+            module = entry_point.load()
+        except (Exception, SystemExit) as error:
+            msg = f"cannot be imported: {describe(error)}"
+            raise Broken(msg) from error
+        path = getattr(sys.modules.get(entry_point.module), "__file__", None) or ""
+        self._plugins[plugin.name] = plugin = dataclasses.replace(plugin, path=path)
+        try:
+            manager.register(module, name=plugin.name)
+            manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if manager.has_plugin(plugin.name):
+                manager.unregister(name=plugin.name)
+            raise Broken(explain_hook(module, error)) from error
+        except Exception as error:  # pluggy looks at all attributes of the plugin, and those may do anything
+            msg = f"cannot be inspected: {describe(error)}"
+            raise Broken(msg) from error
+        callers = sorted(caller.name for caller in manager.get_hookcallers(module) or () if caller.spec is not None)
+        items = {hook: call(manager, hook, plugin.name) for hook in callers}
+        provides = tuple(sorted(label(hook, item) for hook, found in items.items() for item in found))
+        self._plugins[plugin.name] = plugin = dataclasses.replace(plugin, hooks=tuple(callers), provides=provides)
+        return _Contribution(plugin, items)
+
+    def _merge(self, contributions: list[_Contribution]) -> None:
+        """Fills registries and catalogue. Plugins whose fields lack their inputs are left out, and then those that build on them."""
+        broken = True
+        while broken:
+            self._collect(contributions)
+            broken = False
+            for field, message in self._catalogue.problems():
+                for contribution in list(contributions):
+                    own = contribution.items.get("tiercel_register_fields", ())
+                    if any((field.name, field.sources) == (each.name, each.sources) for each in own):
+                        self._fail(contribution.plugin, message)
+                        contributions.remove(contribution)
+                        broken = True
+
+    def _collect(self, contributions: list[_Contribution]) -> None:
+        def left_out() -> str:
+            return self._left_out("")
+
+        self._catalogue, self._bundles = FieldCatalogue(), {}
+        self._registries = {kind: ComponentRegistry(kind, base, hint=left_out) for kind, base in COMPONENTS.values()}
+        decoders: dict[str, str] = {}
+        for contribution in contributions:
+            owner = contribution.plugin.owner
+            for hook, items in contribution.items.items():
+                for item in items:
+                    if hook == "tiercel_register_fields":
+                        self._catalogue.add(item, owner)
+                    elif hook == "tiercel_register_rules":
+                        claim("rule bundle", item.name, owner, {name: whose for name, (_, whose) in self._bundles.items()})
+                        self._bundles[item.name] = (item, owner)
+                    else:
+                        self._registries[COMPONENTS[hook][0]].add(item, owner)
+                    if hook == "tiercel_register_decoders":
+                        claim("decoder of event source", item.event_source, owner, decoders)
+                        decoders[item.event_source] = owner
+
+    def _fail(self, plugin: Plugin, reason: str) -> None:
+        known = self._plugins[plugin.name]
+        self._plugins[plugin.name] = dataclasses.replace(known, state=State.FAILED, reason=reason, provides=())
+
+    def _left_out(self, before: str) -> str:
+        """Plugins that were left out, for messages about something that is missing."""
+        left_out = [plugin for plugin in self.plugins() if plugin.state is not State.LOADED]
+        texts = [f"plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}" for plugin in left_out]
+        return before + "; ".join(texts) if texts else ""

@@ -1,0 +1,106 @@
+"""Calls the hooks of one plugin and checks what they return, so that what is wrong is that plugin's failure and nobody else's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pluggy
+
+from tiercel import hookspecs
+from tiercel.components.base import Component
+from tiercel.components.enricher import Enricher
+from tiercel.components.output import Formatter, Output
+from tiercel.components.rules import RuleBundle
+from tiercel.components.source import Decoder, Source
+from tiercel.errors import PluginError
+from tiercel.fields import Field
+from tiercel.hookspecs import PROJECT
+from tiercel.registry import check_component, check_field
+
+__all__ = ["COMPONENTS", "Broken", "call", "describe", "explain_hook", "label"]
+
+COMPONENTS: Final[Mapping[str, tuple[str, type[Component]]]] = {
+    "tiercel_register_sources": ("source", Source),
+    "tiercel_register_decoders": ("decoder", Decoder),
+    "tiercel_register_enrichers": ("enricher", Enricher),
+    "tiercel_register_formatters": ("formatter", Formatter),
+    "tiercel_register_outputs": ("output", Output),
+}
+"""Hooks that register classes -> kind and base class."""
+
+
+class Broken(Exception):
+    """Ends the loading of one plugin, with the reason."""
+
+
+def explain_hook(module: object, error: Exception) -> str:
+    """What is wrong with a hook of a plugin: a name that is none, with the near ones, or pluggy's own words."""
+    known = [name for name in dir(hookspecs) if name.startswith("tiercel_")]
+    for name in dir(module):
+        marks = getattr(getattr(module, name, None), f"{PROJECT}_impl", None)
+        if marks and not marks.get("optionalhook") and (marks.get("specname") or name) not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            return f'unknown hook "{name}"' + (f' (did you mean "{near[0]}"?)' if near else f"; known: {', '.join(known)}")
+    return f"bad hook: {' '.join(str(error).split())}"
+
+
+def call(manager: pluggy.PluginManager, hook: str, plugin: str) -> list[Any]:
+    """What one plugin's implementation of a hook returns, each item checked."""
+    caller: pluggy.HookCaller = getattr(manager.hook, hook)
+    [implementation] = [each for each in caller.get_hookimpls() if each.plugin_name == plugin]
+    if implementation.wrapper or implementation.hookwrapper:
+        msg = f"{hook}: wrappers have no meaning here; return what is registered"
+        raise Broken(msg)
+    try:
+        items: list[Any] = list(implementation.function())  # type: ignore[call-overload]  # pluggy cannot know: any object
+    except Exception as error:
+        msg = f"{hook}: {describe(error)}"
+        raise Broken(msg) from error
+    check: Callable[[object], None] = _CHECKS.get(
+        hook, lambda item: check_component(item, kind=COMPONENTS[hook][0], base=COMPONENTS[hook][1])
+    )
+    for item in items:
+        try:
+            check(item)
+        except PluginError as error:
+            msg = f"{hook}: {error}"
+            raise Broken(msg) from error
+    return items
+
+
+def _check_field(item: object) -> None:
+    if not isinstance(item, Field):
+        hint = "; decorate it with tiercel.field(...)" if callable(item) else ""
+        msg = f"not a tiercel.Field (got {item!r}){hint}"
+        raise PluginError(msg)
+    check_field(item)
+
+
+def _check_bundle(item: object) -> None:
+    if not isinstance(item, RuleBundle):
+        msg = f"not a tiercel.RuleBundle (got {item!r})"
+        raise PluginError(msg)
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], None]]] = {
+    "tiercel_register_fields": _check_field,
+    "tiercel_register_rules": _check_bundle,
+}
+
+
+def label(hook: str, item: Any) -> str:
+    """Kind and name of something that a hook returned: ``output stdout``."""
+    kind = {"tiercel_register_fields": "field", "tiercel_register_rules": "rules"}.get(hook) or COMPONENTS[hook][0]
+    return f"{kind} {item.name}"
+
+
+def describe(error: BaseException) -> str:
+    """An error of a plugin on one line, with the last place in its code."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

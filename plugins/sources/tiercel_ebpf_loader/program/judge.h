@@ -1,0 +1,55 @@
+/* Process verdicts: masks that the sensor made, believed only for the very task image and context that they were made for. */
+
+#define ALL_ONES (~0ULL)
+
+static __always_inline u64 verdict_sum(u32 tgid, struct verdict *v)
+{
+  u64 sum = (u64)tgid * VK_TGID + v->start * VK_START + v->exec_id * VK_EXEC + v->generation * VK_GENERATION;
+  #pragma unroll
+  for (int i = 0; i < 5; i++) sum += v->guard[i] * (VK_GUARD + 2 * i);
+  #pragma unroll
+  for (int i = 0; i < SLOTS; i++) sum += v->mask[i] * (VK_MASK + 2 * i);
+  return sum;
+}
+
+/* The process mask of the current task for a slot; all ones, and *unjudged, if there is no verdict to believe. */
+static __always_inline u64 judged(struct paths *s, u64 task, u32 slot, int *unjudged)
+{
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  struct verdict *shared = verdicts.lookup(&tgid), *v = &s->v;
+  *unjudged = 1;
+  if (!shared) return ALL_ONES;
+  bpf_probe_read_kernel(v, sizeof(*v), shared);             /* LRU maps recycle elements under a reader: copy, then verify */
+  if (v->check != verdict_sum(tgid, v) || v->generation != GENERATION) return ALL_ONES;
+  u64 leader = 0, start = 0, exec_id = 0;
+  RD(leader, task, task_struct__group_leader);
+  RD(start, leader, task_struct__start_boottime);
+  RD(exec_id, leader, task_struct__self_exec_id);
+  if (v->start != start || v->exec_id != (exec_id & EXEC_ID_MASK)) return ALL_ONES;
+#if GUARD_CREDENTIALS
+  u64 cred = 0, ids = 0; u32 loginuid = 0;
+  RD(cred, task, task_struct__cred);
+  RD(ids, cred, cred__euid);                              /* euid and egid lie side by side: checked by btf.py */
+  RD(loginuid, task, task_struct__loginuid);
+  if (v->guard[0] != ids || v->guard[1] != loginuid) return ALL_ONES;
+#endif
+#if GUARD_SESSION || GUARD_TTY
+  u64 signal = 0;
+  RD(signal, task, task_struct__signal);
+  u64 where = 0;
+#if GUARD_SESSION
+  where |= session_of(signal);
+#endif
+#if GUARD_TTY
+  where |= (u64)tty_of(signal) << 32;
+#endif
+  if (v->guard[2] != where) return ALL_ONES;
+#endif
+#if GUARD_CGROUP
+  u64 one, two;
+  cgroups_of(task, &one, &two);
+  if (v->guard[3] != kernfs_id(one) || v->guard[4] != kernfs_id(two)) return ALL_ONES;
+#endif
+  *unjudged = 0;
+  return slot < SLOTS ? v->mask[slot] : ALL_ONES;
+}

@@ -1,0 +1,86 @@
+/* Places: a path's prefixes and an address's networks looked up in maps that the sensor fills. Each look-up says which place atoms may
+ * be true and which surely are; a class is only dropped for a sure one after a comparison of bytes. */
+
+#define PREFIX 0                                          /* looked up at every '/', which it ends with */
+#define EXACT 1                                           /* the whole path */
+#define DIRECTORY 2                                       /* all before the last '/' */
+#define NAME 3                                            /* all behind the last '/' */
+#define HASHED 255                                        /* a longer path comes up undecided */
+
+struct place_key { u64 hash; u32 set, kind; };
+struct place { u64 maybe[PLACE_ROWS], sure[PLACE_ROWS]; u32 len, pad; u8 text[136]; };
+struct net_key { u32 prefixlen; u32 set; u8 address[16]; };
+struct net { u64 hit[PLACE_ROWS]; };
+
+BPF_TABLE("hash", struct place_key, struct place, places, PLACES);
+BPF_F_TABLE("lpm_trie", struct net_key, struct net, networks, NETWORKS, 1 /* BPF_F_NO_PREALLOC */);
+
+static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kind, u32 type, u32 from, u32 n)
+{
+  struct place_key key = { .hash = hash, .set = set, .kind = kind };
+  struct place *p = places.lookup(&key);
+  if (!p || type >= PLACE_ROWS) return;
+  s->h.maybe |= p->maybe[type];
+  if (!p->sure[type] || p->len != n || n > 128) return;
+  u32 at = 0;
+  NO_UNROLL
+  for (u32 i = 0; i < 16; i++) {                          /* hashes may collide: believe only the same bytes */
+    KEEP(i);
+    at = i * 8;
+    if (at >= n) break;
+    u64 differ = *(u64 *)&p->text[at & 127] ^ *(u64 *)&s->walk[(from + at) & PATH_END];
+    if (n - at < 8) differ &= (1ULL << ((n - at) * 8 & 63)) - 1;
+    if (differ) return;
+  }
+  s->h.sure |= p->sure[type];
+}
+
+/* Looks up the path of n bytes at `pos` of s->walk, into s->h. Returns 0 if it is too long, or has too many parts, to be judged. */
+static __always_inline int place_path(struct paths *s, u32 set, u32 type, u32 pos, u32 n)
+{
+  struct hashing *hash = &s->hash;
+  u64 all = HASH_SEED, name = HASH_SEED;
+  u32 slashes = 0;
+  s->h.maybe = s->h.sure = 0;
+  if (n > HASHED) return 0;
+  NO_UNROLL
+  for (u32 i = 0; i < HASHED; i++) {                      /* without branches: the verifier looks at each turn once */
+    KEEP(i);
+    if (i >= n) break;
+    u32 c = s->walk[(pos + i) & PATH_END], differs = c ^ '/';
+    u64 is_slash = (u64)((differs - 1) & ~differs) >> 31;  /* 1 for '/', else 0 */
+    struct slash *at = &hash->slash[slashes & 63];
+    all = (all ^ c) * HASH_FACTOR;
+    at->hash = all; at->at = i;
+    slashes += is_slash;
+#if PLACE_BY_NAME
+    name = (name ^ c) * HASH_FACTOR;
+    name ^= (name ^ HASH_SEED) & (0 - is_slash);
+#endif
+  }
+  hash->all = all; hash->name = name; hash->slashes = slashes;
+  slashes = hash->slashes;
+  if (slashes > STEPS || !slashes) return 0;
+#if PLACE_BY_PREFIX
+  NO_UNROLL
+  for (u32 i = 0; i < STEPS; i++) {
+    KEEP(i);
+    if (i >= hash->slashes) break;
+    place_at(s, hash->slash[i].hash, set, PREFIX, type, pos, hash->slash[i].at + 1);
+  }
+#endif
+#if PLACE_BY_EXACT
+  place_at(s, hash->all, set, EXACT, type, pos, n);
+#endif
+#if PLACE_BY_DIRECTORY || PLACE_BY_NAME
+  struct slash *last = &hash->slash[(slashes - 1) & 63];
+  u32 at = last->at;
+#if PLACE_BY_DIRECTORY
+  place_at(s, last->hash, set, DIRECTORY, type, pos, at + 1); /* with its '/': so that the root is one as well */
+#endif
+#if PLACE_BY_NAME
+  place_at(s, hash->name, set, NAME, type, pos + at + 1, n - at - 1);
+#endif
+#endif
+  return 1;
+}

@@ -1,0 +1,78 @@
+/* Paths of kernel objects: from a dentry upwards, across mounts, backwards into a buffer. */
+
+#define STEPS 24                                          /* components looked at in one run; a longer walk goes on in the next stage */
+#define WALK_MORE 0
+#define WALK_DONE 1
+#define WALK_CUT 2
+
+static __always_inline void walk_from(struct walk *k, u64 vfsmount, u64 dentry)
+{
+  k->dentry = dentry; k->mount = vfsmount - mount__mnt; k->pos = PATH_END; k->root = 0;
+  RD(k->root, vfsmount, vfsmount__mnt_root);
+}
+
+/* One component of s->k into s->walk. `first` is true for the object's own name. */
+static __always_inline int walk_step(struct paths *s, int first)
+{
+  struct walk *k = &s->k;
+  struct qstr q = {};
+  if (k->dentry == k->root) {                             /* top of this mount: go on where it is mounted */
+    u64 up = 0;
+    RD(up, k->mount, mount__mnt_parent);
+    if (up == k->mount || !up) return WALK_DONE;
+    RD(k->dentry, k->mount, mount__mnt_mountpoint);
+    k->mount = up;
+    RD(k->root, up, mount__mnt + vfsmount__mnt_root);
+    return WALK_MORE;
+  }
+  RD(k->parent, k->dentry, dentry__d_parent);
+  RD(q, k->dentry, dentry__d_name);
+  u32 n = q.len & 255, pos = k->pos;
+  if (k->parent == k->dentry || !k->parent) {             /* a root that is mounted nowhere; objects in memory have a name of their own */
+    u8 c = 0;
+    if (!first) return WALK_DONE;
+    RD(c, q.name, 0);
+    if (c == '/' || !n) return WALK_DONE;
+    pos -= n;
+    bpf_probe_read_kernel(&s->walk[pos & PATH_END], n, (void *)q.name);
+    k->pos = pos;
+    return WALK_DONE;
+  }
+  if (pos < n + 1) return WALK_CUT;
+  pos -= n + 1;
+  s->walk[pos & PATH_END] = '/';
+  bpf_probe_read_kernel(&s->walk[(pos + 1) & PATH_END], n, (void *)q.name);
+  k->pos = pos;
+  k->dentry = k->parent;
+  return WALK_MORE;
+}
+
+/* True if the first n bytes of one and the other, from a position on, are the same; at most 256 are compared. Buffers of 8192 bytes. */
+static __always_inline int same_bytes(const u8 *one, const u8 *path, u32 from, u32 n)
+{
+  u32 at = 0;
+  if (n > 256) return 0;
+  NO_UNROLL
+  for (u32 i = 0; i < 32; i++) {
+    KEEP(i);
+    at = i * 8;
+    if (at >= n) break;
+    u64 differ = *(u64 *)&one[at & 255] ^ *(u64 *)&path[(from + at) & PATH_END];
+    if (n - at < 8) differ &= (1ULL << ((n - at) * 8 & 63)) - 1;
+    if (differ) return 0;
+  }
+  return 1;
+}
+
+/* The object behind descriptor `fd` of the current task, or 0. Kernel memory only. */
+static __always_inline u64 file_of(u64 task, u64 fd)
+{
+  u64 p = 0, file = 0; u32 max = 0;
+  RD(p, task, task_struct__files);
+  RD(p, p, files_struct__fdt);
+  RD(max, p, fdtable__max_fds);
+  if (fd >= max) return 0;
+  RD(p, p, fdtable__fd);
+  RD(file, p, fd * 8);
+  return file;
+}
