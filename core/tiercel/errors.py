@@ -82,6 +82,11 @@ class RuleError(_Diagnosed):
 class ConfigError(_Diagnosed):
     """The configuration is not valid."""
 
+    @classmethod
+    def of(cls, file: str, message: str) -> ConfigError:
+        """An error about a configuration as a whole."""
+        return cls([Diagnostic(file or "<built-in configuration>", 0, 0, "CONFIG", message)])
+
 
 class PluginError(UserError):
     """A plugin is refused, missing or broken, and something that the user asked for needs it."""

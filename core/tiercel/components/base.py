@@ -76,6 +76,10 @@ class Host:
         """
         raise NotImplementedError
 
+    def journal(self) -> int | None:
+        """Descriptor of memory that outlives this process, for a source's state; None without a supervisor."""
+        return None
+
     def loaded(self, loader: str) -> Loaded | None:
         """What a loader made for an earlier sensor of this run and the supervisor still holds; None if nothing."""
         raise NotImplementedError
@@ -111,6 +115,6 @@ class Component:
     """JSON Schema (2020-12) of the configuration: a closed object, each property described."""
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], context: Context) -> Self:
-        """Builds an instance from a valid configuration with defaults applied. Pure."""
-        raise NotImplementedError
+    def from_config(cls, config: Mapping[str, Any], context: Context) -> Self:  # noqa: ARG003  for those that have options
+        """Builds an instance from a valid configuration with defaults applied. Pure. This one is for classes without options."""
+        return cls()

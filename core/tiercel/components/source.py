@@ -83,6 +83,10 @@ class Source(Component):
         """State of the host as records, for a decoder that starts or lost something; None if the source has no state."""
         return None
 
+    def journal(self) -> Iterator[bytes]:
+        """State records that an earlier sensor of this run had seen, oldest first; for `Decoder.replay`."""
+        return iter(())
+
     def judge(self, event: Event, verdict: Sequence[int]) -> None:
         """Takes the verdict of the process behind `event`: one mask for each judged type, in the plan's order."""
 
@@ -119,6 +123,13 @@ class Decoder(Component):
     def decode(self, batch: RawBatch) -> Iterator[Event]:
         """The events of a batch, in order. An event is valid until the next one is asked for."""
         raise NotImplementedError
+
+    def due(self) -> float | None:
+        """Seconds until the decoder wants a batch, even an empty one; None if it can wait for records."""
+        return None
+
+    def replay(self, record: bytes) -> None:
+        """Takes a state record that an earlier sensor had already seen: only the decoder's state changes."""
 
     def counters(self) -> Mapping[str, int]:
         """Counters of the decoder: records that it could not understand, processes in its table, ..."""

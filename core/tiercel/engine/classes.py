@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def merge(rules: Sequence[Judged], limit: int) -> list[Judged]:
     scalars = {tree: number for number, tree in enumerate(dict.fromkeys(each.scalars for each in classes))}
     classes.sort(key=lambda each: (places[each.places], scalars[each.scalars]))
     bounds = [number * len(classes) // limit for number in range(limit + 1)]
-    return [_joined(classes[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [_joined(classes[start:end]) for start, end in itertools.pairwise(bounds)]
 
 
 def _joined(group: Sequence[Judged]) -> Judged:

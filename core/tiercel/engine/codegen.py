@@ -10,18 +10,18 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from tiercel.engine.groups import Groups, reads
+from tiercel.engine.groups import Groups
 from tiercel.engine.guard import FieldGuard
 from tiercel.engine.literals import literals
-from tiercel.engine.nodes import Namespace, all_true, any_true, call, compare, constant, is_type, load, negation, store
-from tiercel.engine.quantify import any_of, each_of, exists, pair_any, pair_each, pair_may
+from tiercel.engine.nodes import Namespace, all_true, any_true, call, constant, is_type, load, negation, store
+from tiercel.engine.quantify import any_of, each_of, exists, pair_any, pair_each, pair_may, undecided
 from tiercel.engine.relations import relation
 from tiercel.engine.shapes import VALUE_OF, shape_of, transformer
 from tiercel.engine.single import predicate, single, types_of
 from tiercel.engine.text import encoded, lower
 from tiercel.engine.tree import Constant, Every, Leaf, Tree
 from tiercel.errors import UserError
-from tiercel.fields import Argument, FieldType, Quantifier, Unknown
+from tiercel.fields import Argument, Field, Quantifier, Unknown
 from tiercel.lang.ast import Call, Check, FieldRef, Operand
 
 __all__ = ["Generator"]
@@ -45,6 +45,7 @@ class Generator:
         self.names = Namespace(
             Unknown=Unknown, encoded=encoded, lower=lower, exists=exists,
             any_of=any_of, each_of=each_of, pair_any=pair_any, pair_each=pair_each, pair_may=pair_may,
+            undecided=undecided,
         )  # fmt: skip
         self._conditions: dict[tuple[Tree[Check], bool], Callable[[Any], bool]] = {}
 
@@ -67,7 +68,8 @@ class Generator:
         """An expression for the values of raw fields: of one field its value, of several a tuple."""
         body = Body(self, may=False)
         values = [body.value(ref, set()) for ref in raw]
-        return body.finish(values[0] if len(values) == 1 else ast.Tuple(values, ast.Load()))
+        key: ast.expr = body.finish(values[0] if len(values) == 1 else ast.Tuple(values, ast.Load()))
+        return key
 
     def masks(self, projections: Iterable[Mapping[Tree[Check], int]], raw: Sequence[FieldRef]) -> Callable[[Any], Any]:
         """A function of a `key` that gives one mask for each mapping, alone or as a tuple.
@@ -98,11 +100,9 @@ class Generator:
         statements.append(ast.Return(results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())))
         return self.names.function("masks", "key", [body.finish(statement) for statement in statements])
 
-    def guard(self, name: str) -> FieldGuard:
+    def guard(self, field: Field) -> FieldGuard:
         """The guard of a field, shared by all functions of this source."""
-        if name not in self.guards:
-            self.guards[name] = FieldGuard(self.groups.field(name))
-        return self.guards[name]
+        return self.guards.setdefault(field.name, FieldGuard(field))
 
 
 class Body:
@@ -162,7 +162,7 @@ class Body:
 
     def _field(self, ref: FieldRef, seen: set[Operand]) -> ast.expr:
         """Expression of a field that has not been read yet."""
-        field = self._generator.groups.field(ref.name)
+        field, ref = self._generator.groups.lookup(ref)
         if field.path is not None:
             if ref.argument is not None:
                 msg = f"field {ref.name}[{ref.argument}]: the field has a path and takes no argument; its plugin should give it a getter"
@@ -171,27 +171,13 @@ class Body:
             for attribute in field.path:
                 value = ast.Attribute(value, attribute, ast.Load())
             return value
-        guard = self._generator.guard(ref.name)
+        guard = self._generator.guard(field)
         if field.function is not None:
             function = field.function
             name = self._names.name(("function", ref.name), lambda: guard.of_values(function))
             return call(name, *(self.value(FieldRef(each), seen) for each in field.inputs))
-        name = self._names.name(("getter", ref), lambda: guard.of_event(self._getter(ref)))
+        name = self._names.name(("getter", ref), lambda: guard.of_event(_getter(field, ref)))
         return call(name, load(_EVENT))
-
-    def _getter(self, ref: FieldRef) -> Callable[[Any], Any]:
-        """The getter of a field, with its argument bound."""
-        field = self._generator.groups.field(ref.name)
-        getter = field.getter
-        assert getter is not None  # noqa: S101  a field has exactly one of path, function and getter
-        if field.argument is Argument.NONE:
-            return getter
-        try:
-            bound: Callable[[Any], Any] = getter(ref.argument)
-        except (ValueError, LookupError) as error:
-            msg = f"field {ref.name}[{ref.argument}]: the argument is not accepted ({error})"
-            raise UserError(msg) from error
-        return bound
 
     # ---------------------------------------------------------------------------------------------------------- leaves
 
@@ -204,18 +190,20 @@ class Body:
         test = self._test(check, seen)
         if leaf.negated:
             test = negation(test)
-        return test if first is None else any_true([is_type(first, "Unknown"), test])
+        if first is None:
+            return test
+        single_value = shape_of(check.left, self._generator.groups.lookup).is_single
+        return any_true([is_type(first, "Unknown") if single_value else call("undecided", first), test])
 
     def _test(self, check: Check, seen: set[Operand]) -> ast.expr:
         """Expression for a check against literals: false if the value is missing or unknown."""
-        shape = shape_of(check.left, self._generator.groups.field)
+        shape = shape_of(check.left, self._generator.groups.lookup)
 
         def value() -> ast.expr:
             return self.value(check.left, seen)
 
         if check.operator == "exists":
             return call("exists", value())
-        # Hexadecimal text stands for bytes; everything else is a literal of the field's type.
         wanted = literals(check, shape.type)
         if shape.is_single:
             return single(shape.type, check.operator, wanted, modifier=check.modifier, value=value, names=self._names)
@@ -225,16 +213,31 @@ class Body:
     def _pair(self, leaf: Leaf[Check], right: Call, seen: set[Operand]) -> ast.expr:
         """Expression for a check of a field against a field."""
         check = leaf.check
-        shape = shape_of(check.left, self._generator.groups.field)
+        shape = shape_of(check.left, self._generator.groups.lookup)
         types = tuple(_PYTHON[name] for name in types_of(shape.type))
         decide = relation(shape.type, check.operator, types)
-        if not (shape.is_single and shape_of(right, self._generator.groups.field).is_single):
+        if not (shape.is_single and shape_of(right, self._generator.groups.lookup).is_single):
             decide = _Many(decide, pair_each if _needs_all(check, shape.quantifier) else pair_any)
         if leaf.negated:
             decide = _Negated(decide)
         name = self._names.name(("relation", check, leaf.negated), lambda: decide)
         sides = [self.value(check.left, seen), self.value(right, seen)]
         return call("pair_may", *sides, load(name)) if self._may else call(name, *sides)
+
+
+def _getter(field: Field, ref: FieldRef) -> Callable[[Any], Any]:
+    """The getter of a field, with its argument bound."""
+    getter = field.getter
+    assert getter is not None
+    if field.argument is Argument.NONE:
+        return getter
+    bound: Callable[[Any], Any]
+    try:
+        bound = getter(ref.argument)
+    except (ValueError, LookupError) as error:
+        msg = f"field {ref.name}[{ref.argument}]: the argument is not accepted ({error})"
+        raise UserError(msg) from error
+    return bound
 
 
 class _Many:
@@ -264,7 +267,7 @@ class _DropLocals(ast.NodeTransformer):
     def __init__(self, needed: set[str]) -> None:
         self._needed = needed
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:  # noqa: N802  the name that ast asks for
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
         """Keeps only what is needed."""
         self.generic_visit(node)
         return node if node.target.id in self._needed else node.value
@@ -273,7 +276,7 @@ class _DropLocals(ast.NodeTransformer):
 def _inner(operand: Call) -> Operand:
     """The operand that a transformer works on."""
     inner = operand.arguments[0]
-    assert isinstance(inner, FieldRef | Call)  # noqa: S101  shape_of has refused everything else
+    assert isinstance(inner, FieldRef | Call)
     return inner
 
 

@@ -5,53 +5,60 @@ An atom holds if the field satisfies the operator with *one of* its values. Alte
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tiercel.engine.glob import is_glob
 from tiercel.engine.literals import literals
 from tiercel.engine.tree import YES, Constant, Every, Leaf, Some, Tree, every, leaves, some, transform
-from tiercel.fields import Field, Quantifier
+from tiercel.fields import Argument, Field, Quantifier
 from tiercel.lang.ast import Call, Check, FieldRef
 from tiercel.plan import TRUE, Atom, Formula
 
 __all__ = ["atom_tree", "field_name", "numbered"]
+
+Lookup: TypeAlias = Callable[[FieldRef], tuple[Field, FieldRef]]
 
 _EQUAL: Final = frozenset({"=", "=="})
 _ALTERNATIVES: Final = frozenset(
     {"in", "contains", "startswith", "endswith", "icontains", "glob", "iglob", "regex", "pmatch", "bcontains", "bstartswith"}
 )
 """Operators whose atoms may have several values."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
-def field_name(ref: FieldRef) -> str:
-    """The field as atoms name it, with its argument."""
-    return ref.name if ref.argument is None else f"{ref.name}[{ref.argument}]"
+def field_name(ref: FieldRef, field: Field) -> str:
+    """The field as atoms name it, with its argument: ``evt.arg.flags``, ``proc.env[A B]``."""
+    if ref.argument is None:
+        return ref.name
+    by_key = field.argument in (Argument.KEY, Argument.OPTIONAL_KEY) and _WORD.fullmatch(ref.argument)
+    return f"{ref.name}.{ref.argument}" if by_key else f"{ref.name}[{ref.argument}]"
 
 
-def atom_tree(tree: Tree[Check], able: Mapping[str, frozenset[str]], field: Callable[[str], Field]) -> Tree[Atom]:
+def atom_tree(tree: Tree[Check], able: Mapping[str, frozenset[str]], lookup: Lookup) -> Tree[Atom]:
     """The condition over atoms that a source can judge; everything else became true.
 
     Args:
         tree: the condition, in negation normal form.
         able: field -> operators that the source can judge.
-        field: looks fields up.
+        lookup: finds the field of a reference (`Groups.lookup`).
     """
-    return _merged(transform(tree, lambda leaf: _leaf(leaf, able, field)), able)
+    return _merged(transform(tree, lambda leaf: _leaf(leaf, able, lookup)), able)
 
 
-def _leaf(leaf: Leaf[Check], able: Mapping[str, frozenset[str]], field: Callable[[str], Field]) -> Tree[Atom]:
+def _leaf(leaf: Leaf[Check], able: Mapping[str, frozenset[str]], lookup: Lookup) -> Tree[Atom]:
     check = leaf.check
     if not isinstance(check.left, FieldRef) or isinstance(check.right, Call):
         return YES
-    name = field_name(check.left)
+    entry, ref = lookup(check.left)
+    name = field_name(ref, entry)
     operators = able.get(name, frozenset())
     if check.operator == "exists":
         return Leaf(Atom(name, "exists", ()), leaf.negated) if "exists" in operators else YES
     if not operators or check.modifier not in ("", "anyof"):
         return YES
-    entry = field(check.left.name)
     if entry.is_list or entry.quantifier is Quantifier.ANY:  # several values of which any may decide: not what an atom means
         return YES
     values = tuple(dict.fromkeys(_plain(value) for value in literals(check, entry.type)))
@@ -123,7 +130,7 @@ def _joinable(leaf: Leaf[Atom], able: Mapping[str, frozenset[str]]) -> str:
     return leaf.check.operator if leaf.check.operator in _ALTERNATIVES else ""
 
 
-def numbered(trees: Sequence[Tree[Atom]], *, limit: int | None = None) -> tuple[tuple[Atom, ...], tuple[Formula, ...]]:
+def numbered(trees: Sequence[Tree[Atom]], *, limit: int) -> tuple[tuple[Atom, ...], tuple[Formula, ...]]:
     """The atoms of several conditions and the conditions as formulas over their numbers.
 
     Args:

@@ -67,10 +67,10 @@ def _bracket(pattern: bytes, start: int, *, ignore_case: bool) -> tuple[str, int
             return "", start
         if pattern[at] == 0x5D and at > first:
             break
-        if pattern[at : at + 2] == b"[:" and (end := pattern.find(b":]", at + 2)) > 0 and pattern[at + 2 : end].decode("latin-1") in _CLASSES:
-            name = pattern[at + 2 : end].decode("latin-1")
+        name = pattern[at + 2 : pattern.find(b":]", at + 2)].decode("latin-1") if pattern[at : at + 2] == b"[:" else ""
+        if name in _CLASSES:
             items.append(f"[:{'alpha' if ignore_case and name in ('upper', 'lower') else name}:]")
-            at = end + 2
+            at += len(name) + 4
             continue
         low, at = _member(pattern, at)
         if pattern[at : at + 1] == b"-" and at + 1 < len(pattern) and pattern[at + 1] != 0x5D:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from tiercel.fields import ChangePoint, FactGroup, Field
 from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, TextValue
+from tiercel.lang.view import lookup
 
-__all__ = ["Facts", "FieldsView", "Groups", "reads"]
+if TYPE_CHECKING:
+    from tiercel.lang.view import FieldsView
 
-
-class FieldsView(Protocol):
-    """The catalogue of fields, as far as planning needs it."""
-
-    def get(self, name: str, source: str) -> Field | None:
-        """The field of that name for events of that source."""
+__all__ = ["Facts", "Groups", "reads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +54,58 @@ class Groups:
     def __init__(self, catalogue: FieldsView, source: str) -> None:
         self._catalogue = catalogue
         self._source = source
+        self._fields: dict[FieldRef, tuple[Field, FieldRef]] = {}
         self._facts: dict[FieldRef, Facts] = {}
         self._checks: dict[Check, Facts] = {}
 
-    def field(self, name: str) -> Field:
-        """The field of that name.
+    def field(self, ref: FieldRef) -> Field:
+        """The field that a reference means.
 
         Raises:
             ValueError: the source has no such field; rules are checked before they come here.
         """
-        field = self._catalogue.get(name, self._source)
-        if field is None:
-            msg = f"source {self._source!r}: no field {name!r} in the catalogue"
-            raise ValueError(msg)
-        return field
+        return self.lookup(ref)[0]
+
+    def lookup(self, ref: FieldRef) -> tuple[Field, FieldRef]:
+        """The field that a reference means, and the reference with the field's own name: ``evt.arg[flags]`` for ``evt.arg.flags``."""
+        known = self._fields.get(ref)
+        if known is None:
+            known = self._fields[ref] = lookup(ref, self._catalogue, self._source)
+        return known
 
     def of_field(self, ref: FieldRef) -> Facts:
         """Facts behind one field."""
         known = self._facts.get(ref)
         if known is None:
-            field = self.field(ref.name)
-            own = Facts(field.group, field.changes, (), frozenset({ref.name}))
+            field = self.field(ref)
+            inputs = _union([self.of_field(FieldRef(name)) for name in field.inputs])
+            names = inputs.names | {field.name}
             if field.function is None:
-                known = Facts(own.group, own.changes, (ref,), own.names)
+                known = Facts(field.group, field.changes, (ref,), names)
             else:
-                known = _union((own, *(self.of_field(FieldRef(name)) for name in field.inputs)))
+                group = field.group if inputs.group is field.group else FactGroup.REST
+                known = Facts(group, field.changes | inputs.changes, inputs.raw, names)
             self._facts[ref] = known
         return known
+
+    def closure(self, name: str) -> frozenset[str]:
+        """The name of a field with those of all that it is computed from."""
+        field = self._catalogue.get(name, self._source)
+        if field is None:
+            return self.of_field(FieldRef(name)).names
+        return frozenset({name}).union(*(self.closure(each) for each in field.inputs))
 
     def of_check(self, check: Check) -> Facts:
         """Facts behind all that a check reads."""
         known = self._checks.get(check)
         if known is None:
             refs = (*reads(check.left), *reads(check.right))
-            known = self._checks[check] = _union(self.of_field(ref) for ref in refs)
+            known = self._checks[check] = _union([self.of_field(ref) for ref in refs])
         return known
 
 
-def _union(parts: Iterable[Facts]) -> Facts:
+def _union(parts: Sequence[Facts]) -> Facts:
     """Everything behind several values; one group only if all agree."""
-    parts = tuple(parts)
     groups = {part.group for part in parts}
     changes = ChangePoint.NEVER
     for part in parts:
@@ -105,5 +114,5 @@ def _union(parts: Iterable[Facts]) -> Facts:
         group=groups.pop() if len(groups) == 1 else FactGroup.REST,
         changes=changes,
         raw=tuple(dict.fromkeys(ref for part in parts for ref in part.raw)),
-        names=frozenset().union(*(part.names for part in parts)),
+        names=frozenset[str]().union(*(part.names for part in parts)),
     )

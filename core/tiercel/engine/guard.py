@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tiercel.fields import FAILED, Field, FieldType, Quantifier, Unknown
+from tiercel.fields import FAILED, Argument, Field, FieldType, Quantifier, Unknown
 
 __all__ = ["MAX_FAILURES", "FieldGuard"]
 
@@ -33,14 +33,13 @@ class FieldGuard:
         error: what was wrong the last time.
     """
 
-    __slots__ = ("_many", "_types", "error", "failures", "field")
+    __slots__ = ("_types", "error", "failures", "field")
 
     def __init__(self, field: Field) -> None:
         self.field = field
         self.failures = 0
         self.error = ""
         self._types = _TYPES.get(field.type, _NUMBER)
-        self._many = field.is_list or field.quantifier is not Quantifier.ONE
 
     @property
     def quarantined(self) -> bool:
@@ -49,6 +48,7 @@ class FieldGuard:
 
     def of_values(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of the inputs' values that never raises: missing if an input is missing, unknown if one is unknown."""
+        guarded = self._guarded(function)
 
         def call(*values: Any) -> Any:
             unknown = None
@@ -57,36 +57,52 @@ class FieldGuard:
                     return None
                 if type(value) is Unknown:
                     unknown = value
-            return unknown if unknown is not None else self._call(function, *values)
+            return guarded(*values) if unknown is None else unknown
 
         return call
 
     def of_event(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """A function of the event that never raises."""
+        return self._guarded(function)
 
-        def call(event: Any) -> Any:
-            return self._call(function, event)
+    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        types = frozenset({type(None), Unknown}) if self.field.is_list else self._types | {type(None), Unknown}
+
+        def call(*arguments: Any) -> Any:
+            nonlocal function
+            try:
+                value = function(*arguments)
+            except Exception as error:  # noqa: BLE001  whatever a plugin raises
+                value = self._fail(f"{type(error).__name__}: {error}")
+            else:
+                if type(value) not in types:
+                    value = self._checked(value)
+            if value is FAILED and self.failures >= MAX_FAILURES:
+                function = _failed
+            return value
 
         return call
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        if self.failures >= MAX_FAILURES:
-            return FAILED
-        try:
-            value = function(*arguments)
-        except Exception as error:  # noqa: BLE001  whatever a plugin raises
-            return self._fail(f"{type(error).__name__}: {error}")
-        kind = type(value)
-        if value is None or kind is Unknown or (kind in self._types and not self.field.is_list):
+    def _checked(self, value: Any) -> Any:
+        """Several values, or what must not come."""
+        field, kind = self.field, type(value)
+        if kind is tuple and field.is_list and all(type(element) in self._types for element in value):
             return value
-        if kind is tuple and self._many and all(type(element) in self._types for element in value):
-            return value
-        if kind in self._types and self.field.argument.value != "none":
-            return value  # one element of a list, name[index]
+        if kind is tuple and field.quantifier is not Quantifier.ONE:
+            elements = self._types | {type(None), Unknown}  # an ancestor may have no name yet
+            if all(type(element) in elements for element in value):
+                return value
+        if field.is_list and field.argument is not Argument.NONE and kind in self._types:
+            return value  # one element, name[index]
         expected = " or ".join(sorted(known.__name__ for known in self._types))
-        return self._fail(f"returned {kind.__name__}, expected {'a tuple of ' if self.field.is_list else ''}{expected}")
+        return self._fail(f"returned {kind.__name__}, expected {'a tuple of ' if field.is_list else ''}{expected}")
 
     def _fail(self, error: str) -> Any:
         self.failures += 1
         self.error = error
         return FAILED
+
+
+def _failed(*_: Any) -> Any:
+    """Stands in for a function in quarantine."""
+    return FAILED

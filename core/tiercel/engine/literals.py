@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from typing import Any
+from typing import TypeAlias
 
-from tiercel.engine.text import encoded
 from tiercel.fields import FieldType
 from tiercel.lang.ast import Check, ListValue, NumberValue, TextValue
+from tiercel.lang.literals import literal, parse_hex
 
-__all__ = ["literals", "texts"]
+__all__ = ["Value", "literals"]
+
+Value: TypeAlias = int | bool | str | bytes | tuple[bytes, int]
 
 
-def texts(check: Check) -> tuple[str, ...]:
-    """The literals on the right side of a check, as text.
+def literals(check: Check, kind: FieldType) -> tuple[Value, ...]:
+    """The literals on the right side of a check as values of that type.
 
     Raises:
-        ValueError: the right side is no literal.
+        ValueError: the right side is no literal, or none of the type; rules are checked before they come here.
     """
+    if check.operator in ("bcontains", "bstartswith"):
+        return tuple(parse_hex(text) for text in _texts(check))
+    return tuple(literal(text, kind) for text in _texts(check))
+
+
+def _texts(check: Check) -> tuple[str, ...]:
     right = check.right
     if isinstance(right, TextValue | NumberValue):
         return (right.text,)
@@ -28,26 +34,3 @@ def texts(check: Check) -> tuple[str, ...]:
             return found
     msg = f"check on {check.left}: the right side is no literal (got {right})"
     raise ValueError(msg)
-
-
-def literals(check: Check, kind: FieldType) -> tuple[Any, ...]:
-    """The literals on the right side as values of that type; text for operators on text."""
-    return tuple(_value(text, kind) for text in texts(check))
-
-
-def _value(text: str, kind: FieldType) -> Any:
-    if kind.is_text:
-        return text
-    if kind is FieldType.BYTES:
-        return encoded(text)
-    if kind is FieldType.BOOL:
-        return text == "true"
-    if kind is FieldType.IP:
-        return ipaddress.ip_address(text).packed
-    if kind is FieldType.NET:
-        network = ipaddress.ip_network(text, strict=False)
-        return network.network_address.packed, network.prefixlen
-    if kind is FieldType.PORT and not text[:1].isdigit():
-        return socket.getservbyname(text)
-    value = int(text, 0)
-    return value if value >= 0 or kind not in (FieldType.UINT32, FieldType.UINT64) else value % (1 << 64)

@@ -1,6 +1,7 @@
 """The masks of one event type: one generated function of the event that says which rules can still match.
 
-Process, scalar and place masks are memoised by the values that they depend on, and ANDed until nothing is left.
+Process, scalar and place masks are memoised by the values that they depend on, and ANDed until nothing is left. Paths are often all
+different: the mask of a place is made when it is seen the second time; before, the full conditions of the surviving rules cost less.
 """
 
 from __future__ import annotations
@@ -21,11 +22,7 @@ __all__ = ["by_bits", "mask_function", "raw_fields"]
 
 Projection: TypeAlias = Mapping[Tree[Check], int]
 
-_MEMOS: Final[dict[FactGroup, tuple[type[Memo] | type[SecondSight], int]]] = {
-    FactGroup.PROCESS: (Memo, 8192),
-    FactGroup.SCALAR: (Memo, 4096),
-    FactGroup.PLACE: (SecondSight, 8192),
-}
+_LIMITS: Final = {FactGroup.PROCESS: 8192, FactGroup.SCALAR: 4096, FactGroup.PLACE: 8192}
 
 
 def by_bits(trees: Sequence[Tree[Check]]) -> dict[Tree[Check], int]:
@@ -46,7 +43,7 @@ def raw_fields(generator: Generator, trees: Sequence[Tree[Check]]) -> tuple[Fiel
 def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Callable[[Any], int]:
     """The function of the event that gives the mask of the rules whose conditions these are."""
     steps: list[ast.expr] = []
-    for group in _MEMOS:
+    for group in _LIMITS:
         step = _group_mask(generator, trees, group)
         if step is not None:
             steps.append(step)
@@ -65,6 +62,8 @@ def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactG
     raw = raw_fields(generator, projected)
     if not raw:
         return constant(by_bits(projected).get(Constant(value=True), 0))
-    kind, limit = _MEMOS[group]
-    memo = generator.names.add("memo", kind(generator.masks([by_bits(projected)], raw), limit))
-    return ast.Subscript(load(memo), generator.key(raw), ast.Load())
+    compute = generator.masks([by_bits(projected)], raw)
+    memo: Memo | SecondSight = (
+        SecondSight(compute, _LIMITS[group], (1 << len(trees)) - 1) if group is FactGroup.PLACE else Memo(compute, _LIMITS[group])
+    )
+    return ast.Subscript(load(generator.names.add("memo", memo)), generator.key(raw), ast.Load())

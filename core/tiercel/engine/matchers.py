@@ -76,10 +76,7 @@ def path_prefix(paths: Iterable[str]) -> Callable[[str], bool]:
     for path in paths:
         node = root
         for part in filter(None, path.split("/")):
-            if is_glob(part):
-                node = node.globs.setdefault(part, (glob(part), _Node()))[1]
-            else:
-                node = node.names.setdefault(part, _Node())
+            node = node.globs.setdefault(part, (glob(part), _Node()))[1] if is_glob(part) else node.names.setdefault(part, _Node())
         node.end = True
     return lambda text: root.matches([part for part in text.split("/") if part], 0)
 

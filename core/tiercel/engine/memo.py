@@ -26,25 +26,28 @@ class Memo(dict[Any, Any]):
 
 
 class SecondSight(dict[Any, Any]):
-    """Remembers a result when its key comes the second time: keys that are all different cost little and push nothing out."""
+    """Computes and remembers a result when its key comes the second time; the first time it gives `first`.
 
-    __slots__ = ("_compute", "_limit", "_seen")
+    Keys that are all different then cost little and push nothing out.
+    """
 
-    def __init__(self, compute: Callable[[Any], Any], limit: int) -> None:
+    __slots__ = ("_compute", "_first", "_limit", "_seen")
+
+    def __init__(self, compute: Callable[[Any], Any], limit: int, first: Any) -> None:
         super().__init__()
         self._compute = compute
         self._limit = limit
+        self._first = first
         self._seen: set[int] = set()
 
     def __missing__(self, key: Any) -> Any:
-        result = self._compute(key)
         mark = hash(key)
-        if mark in self._seen:
-            if len(self) >= self._limit:
-                self.clear()
-            self[key] = result
-        else:
+        if mark not in self._seen:
             if len(self._seen) >= self._limit:
                 self._seen.clear()
             self._seen.add(mark)
+            return self._first
+        if len(self) >= self._limit:
+            self.clear()
+        result = self[key] = self._compute(key)
         return result

@@ -7,7 +7,7 @@ from typing import Any
 
 from tiercel.fields import Unknown
 
-__all__ = ["any_of", "each_of", "elements", "exists", "pair_any", "pair_each", "pair_may"]
+__all__ = ["any_of", "each_of", "elements", "exists", "pair_any", "pair_each", "pair_may", "undecided"]
 
 Predicate = Callable[[Any], bool]
 Relation = Callable[[Any, Any], bool]
@@ -36,6 +36,11 @@ def each_of(value: Any, predicate: Predicate) -> bool:
     return bool(known) and all(predicate(element) for element in known)
 
 
+def undecided(value: Any) -> bool:
+    """True if the value of a field that may have several, or one of its values, is unknown."""
+    return type(value) is Unknown or (type(value) is tuple and any(type(element) is Unknown for element in value))
+
+
 def pair_any(left: Any, right: Any, relation: Relation) -> bool:
     """True if a value on the left is in relation to one on the right."""
     return any(relation(one, other) for one in elements(left) for other in elements(right))
@@ -49,4 +54,4 @@ def pair_each(left: Any, right: Any, relation: Relation) -> bool:
 
 def pair_may(left: Any, right: Any, outcome: Callable[[Any, Any], bool]) -> bool:
     """True if a check on two fields may have the outcome: always, when one of them is unknown."""
-    return type(left) is Unknown or type(right) is Unknown or outcome(left, right)
+    return undecided(left) or undecided(right) or outcome(left, right)

@@ -36,22 +36,22 @@ class Shape:
         return self.quantifier is Quantifier.ONE and not self.is_list
 
 
-def shape_of(operand: Operand, field: Callable[[str], Field]) -> Shape:
+def shape_of(operand: Operand, lookup: Callable[[FieldRef], tuple[Field, FieldRef]]) -> Shape:
     """Shape of a field or transformer.
 
     Raises:
         ValueError: a transformer that is not known; conditions are checked before they come here.
     """
     if isinstance(operand, FieldRef):
-        entry = field(operand.name)
+        entry, ref = lookup(operand)
         # With an index, `name[1]`, an ancestor is one value.
-        one = operand.argument is not None and entry.argument in (Argument.OPTIONAL_INDEX, Argument.OPTIONAL_KEY)
+        one = ref.argument is not None and entry.argument in (Argument.OPTIONAL_INDEX, Argument.OPTIONAL_KEY)
         return Shape(entry.type, Quantifier.ONE if one else entry.quantifier, entry.is_list)
     inner = operand.arguments[0]
     if not isinstance(inner, FieldRef | Call):
         msg = f"{operand.name}(): its argument must be a field or a transformer (got {type(inner).__name__})"
         raise ValueError(msg)  # noqa: TRY004  a bug of the caller, whatever its kind
-    shape = shape_of(inner, field)
+    shape = shape_of(inner, lookup)
     if operand.name == "len":
         return Shape(FieldType.UINT64)
     if operand.name != VALUE_OF and operand.name not in _FUNCTIONS:

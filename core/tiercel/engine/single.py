@@ -110,7 +110,7 @@ def _test(kind: FieldType, operator: str, literal: Any, *, value: Value, names: 
             return _part(operator, encoded(literal), call("encoded", value()))
         return _part(operator, literal, value())
     if operator in ("bcontains", "bstartswith"):
-        return _part(operator[1:], bytes.fromhex(literal.decode("ascii")), value())
+        return _part(operator[1:], literal, value())
     if operator == "icontains":
         if has_fragments(literal):
             return _part("contains", encoded(literal).lower(), method(call("encoded", value()), "lower"))

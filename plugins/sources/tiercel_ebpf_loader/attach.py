@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import sys
 import sysconfig
 from pathlib import Path
@@ -88,6 +89,8 @@ def load(plan: Plan, inherited: dict[str, int]) -> tuple[dict[str, Any], dict[st
     programs = bpf["programs"]
     for hook, slot in HOOKS.items():
         programs[ctypes.c_int(slot)] = ctypes.c_int(bpf.load_func(f"on_{hook}", raw).fd)
+    if not inherited:
+        bpf["control"][ctypes.c_int(CONTROL["ring_id"])] = ctypes.c_ulonglong(secrets.randbits(64))
     descriptors = {name: bpf[name].map_fd for name in (*PERSISTENT, *PER_PLAN)}
     descriptors |= {f"stages.{plan.generation}": bpf["stages"].map_fd}
     if not inherited:
@@ -103,6 +106,7 @@ def load(plan: Plan, inherited: dict[str, int]) -> tuple[dict[str, Any], dict[st
     descriptors["tasks"] = link
     answer = {
         "layout": LAYOUT,
+        "persistent": PERSISTENT,
         "generation": plan.generation,
         "kinds": KIND,
         "keys": secret,

@@ -17,7 +17,7 @@ KIND: Final = {name: number for number, name in enumerate(KINDS, 1)} | {"task": 
 HOOKS: Final = {"call": 0, "exec": 1, "fork": 2, "exit": 3}
 STAGES: Final = {"report": 0, "other_call": 1, "opened": 2}
 OPENS: Final = ("open", "openat", "openat2", "creat")
-CONTROL: Final = {"armed": 0, "set": 8}  # a cache line apart
+CONTROL: Final = {"armed": 0, "set": 8, "ring_id": 16}  # a cache line apart
 LAYOUT: Final = 1
 """Version of the record layout in ``program/base.h``; the sensor refuses another."""
 

@@ -55,18 +55,19 @@ static __always_inline int open_flags(struct call *c, s64 *v)
   if (c->kind == KIND_OPEN) { *v = c->arg[1]; return 1; }
   if (c->kind == KIND_OPENAT) { *v = c->arg[2]; return 1; }
   if (c->kind == KIND_CREAT) { *v = 1; return 1; }        /* O_WRONLY among others */
-  return c->kind == KIND_OPENAT2 ? 2 : 0;                 /* openat2: the flags are in user memory */
+  return 2;                                               /* openat2: the flags are in user memory */
 }
 static __always_inline int scalar_open_read(struct call *c, s64 *v)
 {
   int known = open_flags(c, v);
-  if (c->kind == KIND_CREAT) { *v = 0; return 1; }
+  if (c->kind >= KIND_CREAT) { *v = 0; return 1; }
   *v = (*v & 3) == 0 || (*v & 3) == 2;
   return known;
 }
 static __always_inline int scalar_open_write(struct call *c, s64 *v)
 {
   int known = open_flags(c, v);
+  if (c->kind > KIND_CREAT) { *v = 0; return 1; }
   *v = (*v & 3) == 1 || (*v & 3) == 2;
   return known;
 }
@@ -94,9 +95,8 @@ static __always_inline int scalar_protocol(struct call *c, s64 *v)
   s64 fd = fd_of(c);
   if (fd < 0) return 0;
   load_socket(c, fd);
-  if (!c->sk) return c->file && (c->mode & S_IFMT) == S_IFSOCK ? 2 : 0;
-  if (c->family != AF_INET && c->family != AF_INET6) return 0;
-  *v = c->protocol;
+  if (!c->sk && c->file && (c->mode & S_IFMT) == S_IFSOCK) return 2;
+  *v = c->family == AF_INET || c->family == AF_INET6 ? c->protocol : -1; /* fields.py: text "<NA>" */
   return 1;
 }
 

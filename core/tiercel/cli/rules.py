@@ -1,0 +1,142 @@
+"""``tiercel rules``: the loaded rules, and where one of them is judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiercel.cli.session import Session, Setting, config_option, json_option, open_session, rules_option
+from tiercel.cli.show import print_json, print_table
+from tiercel.errors import UserError
+from tiercel.registry import suggest
+
+if TYPE_CHECKING:
+    from tiercel.engine.explain import Explanation, TypeExplanation
+    from tiercel.ruleset.model import Rule
+
+__all__ = ["command"]
+
+
+@click.group("rules", short_help="List rules; explain where one is judged.")
+def command() -> None:
+    """Lists the rules, or explains where one of them is judged."""
+
+
+@command.command("list")
+@config_option
+@rules_option
+@json_option
+@click.pass_obj
+def list_rules(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], as_json: bool) -> None:
+    """Lists the rules in matching order."""
+    from tiercel.config.rules import running
+
+    session = open_session(setting, config_file, rules)
+    loaded = session.rules()
+    run = {rule.name for rule in running(loaded, session.config)}
+    if as_json:
+        print_json([_as_data(rule, runs=rule.name in run) for rule in loaded.rules])
+        return
+    rows = [
+        (rule.name, rule.priority.label, rule.source, "yes" if rule.name in run else "no", ",".join(rule.tags), f"{rule.file}:{rule.line}")
+        for rule in loaded.rules
+    ]
+    print_table(("RULE", "PRIORITY", "SOURCE", "RUNS", "TAGS", "PLACE"), rows)
+
+
+def _as_data(rule: Rule, *, runs: bool) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "description": rule.description,
+        "condition": rule.condition_text,
+        "priority": rule.priority.label,
+        "source": rule.source,
+        "tags": list(rule.tags),
+        "enabled": rule.enabled,
+        "runs": runs,
+        "event_types": None if rule.event_types is None else sorted(rule.event_types),
+        "file": rule.file,
+        "line": rule.line,
+    }
+
+
+@command.command("explain")
+@click.argument("name")
+@config_option
+@rules_option
+@click.option("--counters", type=click.Path(path_type=Path), metavar="FILE", help="Counters that a running sensor wrote.")
+@json_option
+@click.pass_obj
+def explain(
+    setting: Setting, *, name: str, config_file: Path | None, rules: tuple[Path, ...], counters: Path | None, as_json: bool
+) -> None:  # fmt: skip
+    """Shows what of the rule NAME is judged per process, in the kernel, and in Python for each event."""
+    session = open_session(setting, config_file, rules)
+    explanation = _explain(session, name)
+    counted = _counted(counters, name, session) if counters else None
+    if as_json:
+        print_json(dataclasses.asdict(explanation) | ({} if counted is None else {"counters": dict(counted)}))
+        return
+    for line in _lines(explanation, counted):
+        print(line)
+
+
+def _explain(session: Session, name: str) -> Explanation:
+    from tiercel.config.rules import running
+    from tiercel.engine.planner import build
+
+    loaded = session.rules()
+    run = running(loaded, session.config)
+    if name not in {rule.name for rule in run}:
+        if name in {rule.name for rule in loaded.rules}:
+            msg = f'rule "{name}" does not run: it is disabled, or less urgent than the configuration\'s priority'
+        else:
+            msg = f'unknown rule "{name}"{suggest(name, [rule.name for rule in loaded.rules])}; try `tiercel rules list`'
+        raise UserError(msg)
+    sources = session.host.sources()
+    configured = [sources.get(each) for each in {each.partition("/")[0] for each in session.config.sources} if each in sources]
+    return build(run, session.host.fields(), {source.event_source: source.abilities() for source in configured}, generation=1).explain(name)
+
+
+def _counted(path: Path, name: str, session: Session) -> Mapping[str, int]:
+    """Counters of the rule: ``{"rules": {NAME: {counter: value}}}`` in JSON."""
+    try:
+        found = json.loads(session.files.read(path))["rules"].get(name, {})
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise UserError(msg) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f'{path}: no counters (expected JSON with an object "rules")'
+        raise UserError(msg) from error
+    return dict(found)
+
+
+def _lines(explanation: Explanation, counted: Mapping[str, int] | None) -> Iterator[str]:
+    yield f"{explanation.rule} ({explanation.source})"
+    for each in explanation.types:
+        yield ""
+        yield f"for {', '.join(each.event_types) or 'all event types'}: {each.condition}"
+        yield from _parts(each)
+    yield ""
+    yield f"reads: {', '.join(explanation.fields) or 'nothing'}"
+    if counted is not None:
+        yield "counted: " + (", ".join(f"{name} {value}" for name, value in sorted(counted.items())) or "nothing yet")
+
+
+def _parts(explanation: TypeExplanation) -> Iterator[str]:
+    parts = (
+        ("once per process", explanation.process),
+        ("in the kernel, by scalars", explanation.scalars),
+        ("in the kernel, by place", explanation.places),
+        ("in Python, remembered", explanation.memoised),
+        ("in Python, every time", tuple(f"{each.check}: {each.reason}" for each in explanation.undecided)),
+        ("comes up together with", explanation.shares_with),
+    )
+    for title, checks in parts:
+        for index, check in enumerate(checks):
+            yield f"  {title + ':' if index == 0 else '':<28}{check}"

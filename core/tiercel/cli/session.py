@@ -1,0 +1,109 @@
+"""What commands share: options, and the way from them to configuration, plugins and rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tiercel.config.files import Files
+
+if TYPE_CHECKING:
+    from tiercel.config.model import Config
+    from tiercel.plugins import PluginHost
+    from tiercel.ruleset.model import RuleSet
+
+__all__ = ["Session", "Setting", "config_option", "json_option", "open_session", "rules_option", "warn_of_plugins"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What commands work on; click's context object.
+
+    Attributes:
+        distributions: where plugins are looked for; None for all that are installed.
+        files: how files are read; None for: through the supervisor if there is one.
+    """
+
+    distributions: Iterable[Distribution] | None = None
+    files: Files | None = None
+
+    def reader(self) -> Files:
+        """How files are read. Call it once: it takes the supervisor's channel."""
+        if self.files is not None:
+            return self.files
+        from tiercel.runtime.host import connect
+
+        supervised = connect()
+        return Files() if supervised is None else Files(supervised, supervised.grants)
+
+
+def config_option(command: F) -> F:
+    """``-c FILE``."""
+    return click.option("-c", "--config", "config_file", type=PATH, metavar="FILE", help="Configuration [/etc/tiercel/tiercel.yaml].")(
+        command
+    )
+
+
+def rules_option(command: F) -> F:
+    """``-r FILE``, several times."""
+    text = "Rule file or directory, instead of the configuration's; may be repeated."
+    return click.option("-r", "--rules", "rules", type=PATH, multiple=True, metavar="FILE|DIR", help=text)(command)
+
+
+def json_option(command: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A valid configuration and its plugins.
+
+    Attributes:
+        config: the configuration, with what the command line says.
+        host: the plugins.
+        files: how files are read.
+    """
+
+    config: Config
+    host: PluginHost
+    files: Files
+
+    def rules(self) -> RuleSet:
+        """The rules that the configuration names. Raises `tiercel.ConfigError` or `tiercel.RuleError`."""
+        from tiercel.config.rules import load_rules, rule_texts
+
+        return load_rules(rule_texts(self.config, self.host, files=self.files), self.host)
+
+
+def open_session(setting: Setting, config_file: Path | None, rules: tuple[Path, ...] = ()) -> Session:
+    """Reads the configuration and loads the plugins; warns of those that were left out.
+
+    Raises:
+        tiercel.UserError: something is wrong.
+    """
+    from tiercel.config.load import load, read
+    from tiercel.config.model import RunOptions, override
+    from tiercel.config.validate import validate
+
+    files = setting.reader()
+    file, text = read(config_file, files=files)
+    config, host = load(text, file, validate=validate, distributions=setting.distributions)
+    warn_of_plugins(host)
+    return Session(override(config, RunOptions(rules=rules)), host, files)
+
+
+def warn_of_plugins(host: PluginHost) -> None:
+    """One line on stderr for each plugin that failed or was refused."""
+    for plugin in host.problems():
+        print(f"tiercel: warning: plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}", file=sys.stderr)

@@ -1,0 +1,51 @@
+"""Builds the components that a configuration names. Nothing is opened here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tiercel.components.base import Component, Context, Host
+
+if TYPE_CHECKING:
+    from tiercel.components.output import Formatter
+    from tiercel.plugins import PluginHost
+    from tiercel.registry import ComponentRegistry
+
+__all__ = ["build", "formatters", "hostname"]
+
+C = TypeVar("C", bound=Component)
+
+
+def hostname() -> str:
+    """Name of this host as alerts show it; FALCO_HOSTNAME overrides it, as in Falco."""
+    return os.environ.get("FALCO_HOSTNAME") or os.uname().nodename
+
+
+def formatters(plugins: PluginHost, *, privileged: Host) -> dict[str, Formatter]:
+    """All formatters by name, for `Context.formatters`."""
+    return build(plugins.formatters(), {cls.name: {} for cls in plugins.formatters()}, privileged=privileged, formatters={})
+
+
+def build(
+    registry: ComponentRegistry[C], section: Mapping[str, Mapping[str, Any]], *, privileged: Host, formatters: Mapping[str, Formatter]
+) -> dict[str, C]:
+    """The components of one section, by id.
+
+    Args:
+        registry: classes of their kind.
+        section: component id -> options with defaults, ``config.outputs`` for example.
+        privileged: what opens files for them.
+        formatters: from `formatters`.
+
+    Raises:
+        tiercel.PluginError: no plugin has a component of that name.
+        tiercel.UserError: a component refuses its options.
+    """
+    return {
+        component_id: registry.get(component_id.partition("/")[0]).from_config(
+            options, Context(component_id, hostname(), privileged, formatters)
+        )
+        for component_id, options in section.items()
+    }

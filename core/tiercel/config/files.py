@@ -1,0 +1,64 @@
+"""Reading configuration and rules: directly, or through the process that may read what this one may not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from tiercel.components.base import Host
+
+__all__ = ["READ", "Files", "why_unreadable"]
+
+READ: Final = "read:"
+"""Prefix of the grants that the supervisor makes of files on the command line, followed by the absolute path."""
+SUFFIXES: Final = (".yaml", ".yml")
+
+
+class Files:
+    """Reads files.
+
+    Args:
+        host: opens granted files.
+        grants: names of all grants. What they do not name is opened as the current user.
+    """
+
+    def __init__(self, host: Host | None = None, grants: Collection[str] = ()) -> None:
+        self._host = host
+        self._grants = frozenset(grants)
+
+    def read(self, path: Path) -> str:
+        """The text of a file.
+
+        Raises:
+            OSError: it cannot be read.
+            UnicodeDecodeError: it is not UTF-8.
+            tiercel.UserError: the grant is refused.
+        """
+        grant = f"{READ}{path.absolute()}"
+        if self._host is None or grant not in self._grants:
+            return path.read_text(encoding="utf-8")
+        with os.fdopen(self._host.open_granted(grant), encoding="utf-8") as file:
+            return file.read()
+
+    def expand(self, path: Path) -> list[Path]:
+        """The YAML files of a directory, by name; the path itself if it is none.
+
+        Raises:
+            OSError: the directory cannot be listed.
+        """
+        below = f"{READ}{path.absolute()}/"
+        granted = sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))
+        if granted:
+            return [path / name for name in granted]
+        if not path.is_dir():
+            return [path]
+        return sorted(each for each in path.iterdir() if each.suffix in SUFFIXES and each.is_file())
+
+
+def why_unreadable(error: Exception) -> str:
+    """The reason in the error of `Files.read`, without the path."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return (isinstance(error, OSError) and error.strerror) or str(error)

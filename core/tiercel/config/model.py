@@ -1,0 +1,106 @@
+"""A valid configuration as data, and what the command line may say on top of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tiercel.alert import Priority
+
+__all__ = ["DEFAULT_FILE", "Config", "Grant", "RunOptions", "override"]
+
+DEFAULT_FILE: Final = Path("/etc/tiercel/tiercel.yaml")
+"""Read if it exists and nothing else is named."""
+APPEND: Final = "append:"
+"""Prefix of the grant that the supervisor makes of ``--output-file PATH``, followed by the absolute path."""
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A file that the sensor may have opened for it.
+
+    Attributes:
+        path: absolute path.
+        mode: ``append`` or ``read``.
+    """
+
+    path: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration, valid, with defaults applied.
+
+    Attributes:
+        file: name of the file; "" for the built-in configuration.
+        rules_files: files, directories and ``bundle:NAME``, in order; None for all bundles of all plugins.
+        rule_matching: ``first`` or ``all``: the rules that make an alert of an event.
+        priority: rules that are less urgent are not loaded.
+        sources: component id -> options, as for the other kinds.
+        enrichers: see `sources`.
+        outputs: see `sources`.
+        grants: name -> grant.
+        allow: plugins of other distributions that may be imported; None for all.
+        deny: plugins that must not be imported.
+    """
+
+    file: str = ""
+    rules_files: tuple[str, ...] | None = None
+    rule_matching: str = "first"
+    priority: Priority = Priority.DEBUG
+    sources: Mapping[str, Options] = field(default_factory=dict)
+    enrichers: Mapping[str, Options] = field(default_factory=dict)
+    outputs: Mapping[str, Options] = field(default_factory=dict)
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The command line of ``tiercel run``.
+
+    Attributes:
+        config_file: configuration; None for `DEFAULT_FILE` if it exists, else the built-in configuration.
+        rules: rule files and directories instead of the configuration's; empty for those.
+        json: standard output gets JSON.
+        output_file: alerts are appended to this file too.
+        stats: counters are printed at the end.
+        rule_matching: instead of the configuration's; None for that.
+    """
+
+    config_file: Path | None = None
+    rules: tuple[Path, ...] = ()
+    json: bool = False
+    output_file: Path | None = None
+    stats: bool = False
+    rule_matching: str | None = None
+
+
+def override(config: Config, options: RunOptions) -> Config:
+    """The configuration with what the command line says."""
+    outputs = dict(config.outputs)
+    grants = dict(config.grants)
+    if options.json:
+        outputs = {name: {**each, "format": "json"} if _is(name, "stdout") else each for name, each in outputs.items()}
+    if options.output_file:
+        path = str(options.output_file.absolute())
+        grants[APPEND + path] = Grant(path, "append")
+        outputs["file/output-file"] = {"grant": APPEND + path, "format": "json" if options.json else "text"}
+    return dataclasses.replace(
+        config,
+        outputs=outputs,
+        grants=grants,
+        rules_files=tuple(str(path.absolute()) for path in options.rules) or config.rules_files,
+        rule_matching=options.rule_matching or config.rule_matching,
+    )
+
+
+def _is(component_id: str, name: str) -> bool:
+    return component_id.partition("/")[0] == name

@@ -1,0 +1,73 @@
+"""Which rule files a configuration means, and which of their rules run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tiercel.config.document import CODE
+from tiercel.config.files import Files, why_unreadable
+from tiercel.errors import ConfigError, Diagnostic, UserError
+from tiercel.registry import suggest
+
+if TYPE_CHECKING:
+    from tiercel.config.model import Config
+    from tiercel.plugins import PluginHost
+    from tiercel.ruleset.model import Rule, RuleSet
+
+__all__ = ["load_rules", "rule_texts", "running"]
+
+BUNDLE: Final = "bundle:"
+
+
+def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[str, str]]:
+    """Names and texts of the rule files, in order.
+
+    Raises:
+        tiercel.ConfigError: with every file and bundle that is missing or cannot be read.
+    """
+    bundles = {bundle.name: bundle for bundle in host.rules()}
+    entries = config.rules_files if config.rules_files is not None else tuple(BUNDLE + name for name in bundles)
+    found: list[tuple[str, str]] = []
+    problems = []
+    for entry in entries:
+        name = entry.removeprefix(BUNDLE)
+        if entry.startswith(BUNDLE) and name not in bundles:
+            known = ", ".join(bundles) or "none"
+            message = f'rules_files: unknown bundle "{name}"{suggest(name, bundles)}; known: {known}'
+            problems.append(Diagnostic(config.file or "<command line>", 0, 0, CODE, message))
+            continue
+        try:
+            found += bundles[name].files() if entry.startswith(BUNDLE) else _read(Path(entry), files)
+        except (OSError, UnicodeDecodeError, UserError) as error:
+            problems.append(Diagnostic(getattr(error, "filename", None) or entry, 0, 0, CODE, f"cannot be read: {why_unreadable(error)}"))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _read(path: Path, files: Files) -> list[tuple[str, str]]:
+    return [(str(each), files.read(each)) for each in files.expand(path)]
+
+
+def load_rules(texts: list[tuple[str, str]], host: PluginHost) -> RuleSet:
+    """Loads rule files against the fields and event types of the loaded plugins.
+
+    Raises:
+        tiercel.RuleError: with all problems of all files.
+    """
+    from tiercel.ruleset.loader import load
+
+    catalogue = host.fields()
+    event_types: dict[str, frozenset[str]] = {}
+    for source in host.sources():
+        types = source.abilities().event_types
+        if types is not None:
+            event_types[source.event_source] = event_types.get(source.event_source, frozenset()) | types
+    sources = catalogue.sources() | {source.event_source for source in host.sources()}
+    return load(texts, catalogue=catalogue, sources=sources, event_types=event_types)
+
+
+def running(rules: RuleSet, config: Config) -> tuple[Rule, ...]:
+    """The rules that are enabled and urgent enough, in order."""
+    return tuple(rule for rule in rules.rules if rule.enabled and rule.priority <= config.priority)

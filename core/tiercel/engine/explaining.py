@@ -1,0 +1,105 @@
+"""Explains rules: says of each check where it is judged, and why not earlier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiercel.engine.explain import Explanation, TypeExplanation, Undecided
+from tiercel.engine.formula import atom_tree
+from tiercel.engine.tree import YES, Constant, Every, Leaf, Tree, leaves
+from tiercel.engine.verdict import EXCHANGED
+from tiercel.fields import ChangePoint, FactGroup
+from tiercel.lang.canonical import canonical
+
+if TYPE_CHECKING:
+    from tiercel.engine.program import RuleState
+    from tiercel.engine.source import SourceRules
+    from tiercel.lang.ast import Check
+
+__all__ = ["explain"]
+
+_WORDS = {
+    ChangePoint.CREDENTIALS: "credentials",
+    ChangePoint.CGROUP: "control groups",
+    ChangePoint.SESSION: "sessions",
+    ChangePoint.TTY: "terminals",
+    ChangePoint.NAMESPACES: "namespaces",
+    ChangePoint.ANCESTORS: "ancestors",
+    ChangePoint.DIRECTORY: "directories",
+    ChangePoint.EVENT: "facts of the event",
+    ChangePoint.TIME: "facts that change by themselves",
+}
+
+
+def explain(rules: SourceRules, state: RuleState) -> Explanation:
+    """What of a rule is judged where, for all event types that its source can produce and it can match."""
+    alike: dict[tuple[Tree[Check], bool, tuple[str, ...]], list[str]] = {}
+    for event_type in sorted(rules.wanted):
+        for planned in rules.conditions(event_type):
+            if planned.state is state:
+                mates = next((each.rules for each in rules.judged.get(event_type, ()) if state.rule.name in each.rules), ())
+                alike.setdefault((planned.tree, event_type in rules.judged, mates), []).append(event_type)
+    return Explanation(
+        rule=state.rule.name,
+        source=rules.name,
+        types=tuple(
+            _explain_type(rules, tree, types, judged=judged, mates=tuple(name for name in mates if name != state.rule.name))
+            for (tree, judged, mates), types in alike.items()
+        ),
+        fields=tuple(sorted(rules.names_of(state))),
+    )
+
+
+def _explain_type(
+    rules: SourceRules, tree: Tree[Check], types: list[str], *, judged: bool, mates: tuple[str, ...]
+) -> TypeExplanation:
+    process, scalars, places, undecided, memoised = [], [], [], [], []
+    lookup = rules.generator.groups.lookup
+    for leaf in dict.fromkeys(leaves(tree)):
+        text = _text(leaf)
+        facts = rules.generator.groups.of_check(leaf.check)
+        if facts.group is not FactGroup.REST:
+            memoised.append(text)
+        if judged and rules.believes(leaf.check):
+            process.append(text)
+        elif judged and atom_tree(leaf, rules.abilities.scalars, lookup) != YES:
+            scalars.append(text)
+        elif judged and atom_tree(leaf, rules.abilities.places, lookup) != YES:
+            places.append(text)
+        else:
+            undecided.append(Undecided(text, _reason(rules, leaf, judged=judged)))
+    return TypeExplanation(
+        event_types=tuple(types),
+        condition=_text(tree),
+        process=tuple(process),
+        scalars=tuple(scalars),
+        places=tuple(places),
+        undecided=tuple(undecided),
+        memoised=tuple(memoised),
+        shares_with=mates,
+    )
+
+
+def _reason(rules: SourceRules, leaf: Leaf[Check], *, judged: bool) -> str:
+    """Why a check is left to Python."""
+    if not judged:
+        return "the source does not judge events of this type"
+    facts = rules.generator.groups.of_check(leaf.check)
+    names = ", ".join(sorted(facts.names))
+    unseen = facts.changes & ~(rules.abilities.compared | EXCHANGED)
+    if facts.group is FactGroup.PROCESS or unseen & (ChangePoint.ANCESTORS | ChangePoint.TIME | ChangePoint.DIRECTORY):
+        what = " and ".join(word for point, word in _WORDS.items() if point & unseen)
+        return f"{names}: {what} are not compared"
+    if facts.group is FactGroup.REST:
+        return f"{names}: differs from event to event"
+    return f"{names}: the source cannot judge this operator with these values"
+
+
+def _text(tree: Tree[Check]) -> str:
+    """A condition as text."""
+    if isinstance(tree, Constant):
+        return "always" if tree.value else "never"
+    if isinstance(tree, Leaf):
+        return f"not {canonical(tree.check)}" if tree.negated else canonical(tree.check)
+    word = " and " if isinstance(tree, Every) else " or "
+    return f"({word.join(_text(part) for part in tree.parts)})"

@@ -1,0 +1,178 @@
+"""The rules of one event source, planned: a program for each event type, and the plan that the source itself gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Final
+
+from tiercel.components.source import Abilities
+from tiercel.engine.classes import Judged, merge
+from tiercel.engine.codegen import Generator
+from tiercel.engine.formula import atom_tree, numbered
+from tiercel.engine.groups import Groups, reads
+from tiercel.engine.masks import mask_function
+from tiercel.engine.nnf import normal_form
+from tiercel.engine.program import Program, RuleState, Step
+from tiercel.engine.project import project
+from tiercel.engine.simplify import decide_number, specialise
+from tiercel.engine.tree import NO, Leaf, Tree, leaves
+from tiercel.engine.verdict import believable, guards_of, verdict_function
+from tiercel.fields import ChangePoint
+from tiercel.lang.ast import Check, FieldRef
+from tiercel.lang.view import FieldsView
+from tiercel.plan import JudgedType, SourcePlan
+from tiercel.ruleset.model import Rule
+
+__all__ = ["Planned", "SourceRules"]
+
+_TYPE_PATH: Final = ("type",)
+_MAX_PROGRAMS: Final = 1024
+"""Programs of event types that were not known ahead; sources have a few hundred types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A condition on one event type.
+
+    Attributes:
+        state: the rule.
+        tree: the condition, specialised.
+    """
+
+    state: RuleState
+    tree: Tree[Check]
+
+
+class SourceRules:
+    """Everything that is planned for the rules of one source.
+
+    Attributes:
+        name: name of the event source.
+        states: the rules with their counters, in matching order.
+        generator: makes the functions; has the guards of computed fields.
+        abilities: what the source can judge.
+        judged: classes of each judged event type.
+        plan: what the source gets.
+    """
+
+    def __init__(
+        self, name: str, rules: Sequence[Rule], catalogue: FieldsView, *, abilities: Abilities, generation: int, extra: Iterable[str]
+    ) -> None:
+        self.name = name
+        self.abilities = abilities
+        self.generator = Generator(Groups(catalogue, name))
+        self.states = tuple(RuleState(rule, number) for number, rule in enumerate(rules))
+        self._trees = [normal_form(rule.condition) for rule in rules]
+        self._programs: dict[tuple[Planned, ...], Program] = {}
+        self._by_type: dict[str, Program] = {}
+        self._decisions: dict[tuple[Check, str], bool | None] = {}
+        self.wanted = frozenset(each for each in self._known_types() if self.conditions(each))
+        self.judged: dict[str, list[Judged]] = {
+            each: merge([self._judge(planned) for planned in self.conditions(each)], abilities.max_classes)
+            for each in sorted(self.wanted & abilities.judged_types)
+        }
+        self.plan = self._plan(generation, frozenset(extra))
+        for each in self.wanted:
+            self.program(each)
+
+    # ---------------------------------------------------------------------------------------------------- event types
+
+    def _known_types(self) -> frozenset[str]:
+        """The event types that the source can produce, or if it does not say, those that rules name."""
+        if self.abilities.event_types is not None:
+            return self.abilities.event_types
+        return frozenset[str]().union(*(state.rule.event_types or frozenset() for state in self.states))
+
+    def conditions(self, event_type: str) -> tuple[Planned, ...]:
+        """The rules that can match events of a type, with their conditions specialised on it, in matching order."""
+        planned = []
+        for state, tree in zip(self.states, self._trees, strict=True):
+            if state.rule.event_types is None or event_type in state.rule.event_types:
+                special = specialise(tree, lambda check: self._decide(check, event_type))
+                if special != NO:
+                    planned.append(Planned(state, special))
+        return tuple(planned)
+
+    def _decide(self, check: Check, event_type: str) -> bool | None:
+        """The outcome of a check that depends on nothing but the event's type."""
+        outcome = decide_number(check)
+        if outcome is not None:
+            return outcome
+        key = (check, event_type)
+        if key not in self._decisions:
+            refs = (*reads(check.left), *reads(check.right))
+            only_type = bool(refs) and all(self.generator.groups.field(ref).path == _TYPE_PATH for ref in refs)
+            event = SimpleNamespace(type=event_type)
+            self._decisions[key] = bool(self.generator.condition(Leaf(check), may=False)(event)) if only_type else None
+        return self._decisions[key]
+
+    def program(self, event_type: str) -> Program:
+        """The program for events of a type; types with the same conditions share one."""
+        program = self._by_type.get(event_type)
+        if program is None:
+            if len(self._by_type) >= _MAX_PROGRAMS + len(self.wanted):
+                self._by_type.clear()
+                self._decisions.clear()
+            planned = self.conditions(event_type)
+            program = self._programs.get(planned)
+            if program is None:
+                program = self._programs[planned] = self._compile(planned)
+            self._by_type[event_type] = program
+        return program
+
+    def _compile(self, planned: Sequence[Planned]) -> Program:
+        steps = tuple(
+            Step(each.state, each.tree, self.generator.condition(each.tree, may=False), self.generator) for each in planned
+        )  # fmt: skip
+        return Program(mask_function(self.generator, [each.tree for each in planned]), steps)
+
+    # ------------------------------------------------------------------------------------------------- the source's plan
+
+    def _judge(self, planned: Planned) -> Judged:
+        """What can be judged ahead of a condition."""
+        lookup = self.generator.groups.lookup
+        return Judged(
+            rules=(planned.state.rule.name,),
+            process=project(planned.tree, self.believes),
+            scalars=atom_tree(planned.tree, self.abilities.scalars, lookup),
+            places=atom_tree(planned.tree, self.abilities.places, lookup),
+        )
+
+    def believes(self, check: Check) -> bool:
+        """True if a process verdict may use the check."""
+        return believable(self.generator, check, self.abilities.compared)
+
+    def _plan(self, generation: int, extra: frozenset[str]) -> SourcePlan:
+        types = [[each.process for each in classes] for classes in self.judged.values()]
+        used = [leaf.check for trees in types for tree in trees for leaf in leaves(tree)]
+        return SourcePlan(
+            event_source=self.name,
+            generation=generation,
+            wanted_types=self.wanted,
+            judged=tuple(self._judged_type(event_type, classes) for event_type, classes in self.judged.items()),
+            fields=self._closure(extra),
+            guards=guards_of(self.generator, used) if used else ChangePoint.NEVER,
+            verdict=verdict_function(self.generator, types),
+        )
+
+    def _judged_type(self, event_type: str, classes: Sequence[Judged]) -> JudgedType:
+        scalar_atoms, scalars = numbered([each.scalars for each in classes], limit=self.abilities.max_atoms)
+        place_atoms, places = numbered([each.places for each in classes], limit=self.abilities.max_atoms)
+        return JudgedType(event_type, tuple(each.rules for each in classes), scalar_atoms, scalars, place_atoms, places)
+
+    def _closure(self, extra: frozenset[str]) -> frozenset[str]:
+        """Names of all fields that conditions, outputs and others read, with all that they are computed from."""
+        names = frozenset[str]().union(*(self.generator.groups.closure(name) for name in extra))
+        return names.union(*(self.names_of(state) for state in self.states))
+
+    def failures_of(self, state: RuleState) -> int:
+        """Failures of the computed fields that a rule reads or prints."""
+        return sum(guard.failures for name, guard in self.generator.guards.items() if name in self.names_of(state))
+
+    def names_of(self, state: RuleState) -> frozenset[str]:
+        """Names of all fields that a rule reads or prints, with all that they are computed from."""
+        groups = self.generator.groups
+        printed = (groups.of_field(FieldRef(field.name, field.argument)).names for field in state.rule.output.fields)
+        return frozenset[str]().union(*(groups.of_check(leaf.check).names for leaf in leaves(self._trees[state.number])), *printed)

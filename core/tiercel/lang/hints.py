@@ -1,0 +1,73 @@
+"""Hints on conditions that mean something, but hardly what was wanted (rule language, section 13: warnings)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, MacroRef, Node, Not, Or, TextValue
+from tiercel.lang.patterns import is_simple
+from tiercel.lang.view import FieldsView
+
+__all__ = ["Hint", "checks", "hints"]
+
+_UNSAFE_OPERATORS: Final = frozenset({"=", "==", "!=", "in", "intersects", "pmatch"})
+_UNSAFE_PREFIXES: Final = ("ka.", "jevt.")
+_DEPRECATED_PREFIX: Final = "evt.latency"
+_DEPRECATED: Final = frozenset({"evt.dir", "evt.wait_latency"})
+MISSING_TEXT: Final = "<NA>"
+
+
+class Hint(NamedTuple):
+    """A warning: its code, message and offset in the condition's text."""
+
+    code: str
+    message: str
+    position: int
+
+
+def checks(node: Node) -> Iterator[Check | MacroRef]:
+    """The leaves of a tree, in the order of the text."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, And | Or):
+            pending.extend(reversed(current.operands))
+        elif isinstance(current, Not):
+            pending.append(current.operand)
+        else:
+            yield current
+
+
+def hints(node: Node, catalogue: FieldsView, source: str) -> list[Hint]:
+    """All hints on a condition as it was written, that is before `tiercel.lang.check.check_condition`."""
+    found: list[Hint] = []
+    for check in checks(node):
+        if isinstance(check, Check):
+            found.extend(_of_check(check, catalogue, source))
+    return found
+
+
+def _of_check(check: Check, catalogue: FieldsView, source: str) -> Iterator[Hint]:
+    left = check.left.name if isinstance(check.left, FieldRef) else ""
+    if left in _DEPRECATED or left.startswith(_DEPRECATED_PREFIX):
+        yield Hint("LOAD_DEPRECATED_ITEM", f"{left} is deprecated", check.position)
+    right = check.right
+    if isinstance(right, ListName):
+        yield Hint("LOAD_COMPILE_CONDITION", f'no list has the name "{right.name}"; it is taken as the text "{right.name}"', right.position)
+    values = [item for item in right.items if isinstance(item, TextValue)] if isinstance(right, ListValue) else []
+    if isinstance(right, TextValue):
+        values = [right]
+    for value in values:
+        if left.startswith(_UNSAFE_PREFIXES) and check.operator in _UNSAFE_OPERATORS and value.text == MISSING_TEXT:
+            yield Hint("LOAD_UNSAFE_NA_CHECK", f"{left} is never <NA>: a missing value makes it false; use exists", value.position)
+        elif check.operator == "regex" and is_simple(value.text):
+            yield Hint(
+                "LOAD_COMPILE_CONDITION",
+                f'"{value.text}" is no more than text; use =, contains, startswith or endswith, which are faster', value.position,
+            )  # fmt: skip
+        elif catalogue.get(value.text, source) is not None:
+            yield Hint(
+                "LOAD_COMPILE_CONDITION",
+                f"'{value.text}' may be a valid field misused as a const string value; compare with val({value.text})", value.position,
+            )  # fmt: skip

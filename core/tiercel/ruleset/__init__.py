@@ -1,0 +1,1 @@
+"""Rule files: lists, macros and rules, read, put together and checked."""

@@ -1,0 +1,106 @@
+"""Access to what needs privilege: through the supervisor's broker, or, without one, as the current user."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tiercel.components.base import Host, Loaded
+from tiercel.errors import HostError, UserError
+from tiercel.runtime import wire
+
+__all__ = ["CHANNEL_VARIABLE", "DirectHost", "SupervisedHost", "connect"]
+
+CHANNEL_VARIABLE: Final = "TIERCEL_CHANNEL"
+"""Environment variable with the number of the broker's descriptor."""
+
+
+class SupervisedHost(Host):
+    """Asks the supervisor (core/tiercel_supervisor/broker.py)."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Reads the greeting: what may be asked for, the journal's and the statistics' descriptors."""
+        self._channel = channel
+        self._lock = threading.Lock()  # outputs on the loop and the source on the detect thread
+        greeting, fds = wire.receive(channel)
+        self.grants: Mapping[str, str] = greeting["grants"]
+        self.restarts: int = greeting["restarts"]
+        self._journal, self.statistics = fds
+
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+        with self._lock:
+            try:
+                wire.send(self._channel, request)
+                answer, fds = wire.receive(self._channel)
+            except (OSError, wire.WireError) as e:
+                msg = f"supervisor: gone ({e})"
+                raise HostError(msg) from e
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return answer, dict(zip(answer["names"], fds, strict=True))
+
+    def open_granted(self, grant: str) -> int:
+        """See `Host`."""
+        return self._ask({"op": "open", "grant": grant})[1]["file"]
+
+    def load(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
+        """See `Host`."""
+        answer, descriptors = self._ask({"op": "load", "loader": loader, "plan": dict(plan)})
+        return Loaded(plan, answer["answer"], descriptors)
+
+    def loaded(self, loader: str) -> Loaded | None:
+        """See `Host`."""
+        answer, descriptors = self._ask({"op": "loaded", "loader": loader})
+        return None if answer["plan"] is None else Loaded(answer["plan"], answer["answer"], descriptors)
+
+    def journal(self) -> int:
+        """See `Host`."""
+        return self._journal
+
+
+class DirectHost(Host):
+    """No supervisor: files are opened as the current user, and nothing can be loaded into the kernel."""
+
+    def __init__(self, files: Mapping[str, tuple[str, str]]) -> None:
+        """Takes the grants: name -> (path, mode)."""
+        self._files = dict(files)
+
+    @property
+    def grants(self) -> Mapping[str, str]:
+        """Name -> mode."""
+        return {name: mode for name, (_, mode) in self._files.items()}
+
+    def open_granted(self, grant: str) -> int:
+        """See `Host`."""
+        if grant not in self._files:
+            known = ", ".join(sorted(self._files)) or "none"
+            msg = f"grant {grant!r}: not in the configuration (granted: {known})"
+            raise UserError(msg)
+        path, mode = self._files[grant]
+        flags = os.O_CLOEXEC | (os.O_RDONLY if mode == "read" else os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            return os.open(path, flags, 0o640)
+        except OSError as e:
+            msg = f"{path}: not opened: {e.strerror}"
+            raise UserError(msg) from e
+
+    def load(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
+        """See `Host`."""
+        msg = (
+            f"source {loader}: needs root to load its program into the kernel (got uid {os.getuid()}); run `sudo tiercel run`, "
+            "which drops its privilege right after"
+        )
+        raise HostError(msg)
+
+    def loaded(self, loader: str) -> Loaded | None:
+        """See `Host`."""
+        return None
+
+
+def connect() -> SupervisedHost | None:
+    """The supervisor that started this process, if one did. Takes the descriptor: call it once."""
+    number = os.environ.pop(CHANNEL_VARIABLE, None)
+    return None if number is None else SupervisedHost(socket.socket(fileno=int(number)))

@@ -1,0 +1,173 @@
+"""The sensor's process: no privilege, plugins, rules, the detect thread and the asyncio loop.
+
+``python -m tiercel.runtime.sensor OPTIONS`` (JSON of `tiercel.config.model.RunOptions`); started by `main`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tiercel.components.base import Context
+from tiercel.config import build
+from tiercel.config.files import Files
+from tiercel.config.load import load, read
+from tiercel.config.model import Config, RunOptions, override
+from tiercel.config.rules import load_rules, rule_texts, running
+from tiercel.config.validate import apart
+from tiercel.engine.engine import Engine
+from tiercel.engine.planner import Plan
+from tiercel.engine.planner import build as plan_rules
+from tiercel.errors import ConfigError, UserError
+from tiercel.pipeline.acks import Acks
+from tiercel.pipeline.delivery import Delivery
+from tiercel.pipeline.detect import Detector
+from tiercel.runtime.host import DirectHost, SupervisedHost, connect
+from tiercel.runtime.statistics import Statistics
+
+if TYPE_CHECKING:
+    from tiercel.components.source import Decoder, Source
+    from tiercel.plugins import PluginHost
+
+__all__ = ["main"]
+
+PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
+DRAIN_SECONDS: Final = 10.0
+STATISTICS_SECONDS: Final = 2.0
+OUTPUT_FIELDS: Final = frozenset({"evt.time", "evt.hostname"})
+
+
+class Sensor:
+    """One run: built, opened, run, closed."""
+
+    def __init__(self, options: RunOptions, supervised: SupervisedHost | None) -> None:
+        """Loads configuration, plugins and rules; opens nothing.
+
+        Raises:
+            tiercel.UserError: any of them is not valid.
+        """
+        self._options = options
+        self._supervised = supervised
+        files = Files(supervised, supervised.grants if supervised else ())
+        name, text = (str(options.config_file), files.read(options.config_file)) if options.config_file else read(None, files=files)
+        config, self._plugins = load(text, name, validate=apart)
+        self._config: Config = override(config, options)
+        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})
+        rules = load_rules(rule_texts(self._config, self._plugins, files=files), self._plugins)
+        for warning in rules.warnings:
+            say(str(warning))
+        self.rules = running(rules, self._config)
+        self.source, self.decoder = self._build_source()
+        self.plan: Plan = plan_rules(
+            self.rules, self._plugins.fields(), {self.source.event_source: type(self.source).abilities()}, generation=1
+        )
+        formatters = build.formatters(self._plugins, privileged=self._host)
+        parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters}
+        self.acks = Acks()
+        self.delivery = Delivery(
+            build.build(self._plugins.outputs(), self._config.outputs, **parts),
+            build.build(self._plugins.enrichers(), self._config.enrichers, **parts),
+            self.acks,
+        )
+        self._failure: BaseException | None = None
+
+    def _build_source(self) -> tuple[Source, Decoder]:
+        plugins: PluginHost = self._plugins
+        if len(self._config.sources) != 1:
+            names = ", ".join(self._config.sources) or "none"
+            raise ConfigError.of(self._config.file, f"sources: this version runs exactly one (got {names})")
+        (component_id, options), *_ = self._config.sources.items()
+        source = plugins.sources().get(component_id.partition("/")[0]).from_config(options, self._context(component_id))
+        for cls in plugins.decoders():
+            if cls.event_source == source.event_source:
+                return source, cls.from_config({}, self._context(cls.name))
+        raise ConfigError.of(self._config.file, f"source {component_id}: no plugin has a decoder for {source.event_source}")
+
+    def _context(self, component_id: str) -> Context:
+        return Context(component_id, build.hostname(), self._host, {})
+
+    async def run(self) -> None:
+        """Until a signal, or the end of the source.
+
+        Raises:
+            tiercel.UserError: source or an output cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        await self.delivery.start()
+        try:
+            source_plan = self.plan.source(self.source.event_source)
+            await asyncio.to_thread(self.source.open, source_plan)
+            self.decoder.open(source_plan, self.source.snapshot)
+            engine = Engine(self.plan, matching=self._config.rule_matching, hostname=build.hostname(), origin=self.source.origin)  # type: ignore[arg-type]  # validated
+            detector = Detector(self.source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
+            statistics = Statistics(self, detector, engine)
+            ended = asyncio.Event()
+            thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.source.stop)
+            loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
+            thread.start()
+            say(f"watching: {len(self.rules)} rules, source {type(self.source).name}, alerts to {', '.join(self._config.outputs)}")
+            while not ended.is_set():
+                if self._supervised:
+                    statistics.write(self._supervised.statistics)
+                try:
+                    await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
+                except TimeoutError:
+                    continue
+            thread.join()
+        finally:
+            await self.delivery.finish(DRAIN_SECONDS)
+            if self._options.stats and "statistics" in locals():
+                print(statistics.text(), file=sys.stderr)
+            self.source.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _detect(self, detector: Detector, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+        try:
+            detector.run()
+        except BaseException as e:  # handed to the main thread, which ends with it
+            self._failure = e
+        loop.call_soon_threadsafe(ended.set)
+
+
+def say(message: str) -> None:
+    """One line to the person who started us."""
+    print(f"tiercel: {message}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 after an orderly end, 2 for a mistake of the user, 1 for ours."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    given = json.loads(arguments[0])
+    options = RunOptions(
+        config_file=Path(given["config_file"]) if given["config_file"] else None,
+        rules=tuple(Path(p) for p in given["rules"]),
+        json=given["json"],
+        output_file=Path(given["output_file"]) if given["output_file"] else None,
+        stats=given["stats"],
+        rule_matching=given["rule_matching"],
+    )
+    try:
+        asyncio.run(Sensor(options, connect()).run())
+    except UserError as e:
+        for line in str(e).splitlines():
+            say(line)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

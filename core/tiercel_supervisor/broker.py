@@ -1,0 +1,75 @@
+"""Answers the sensor's requests: the only thing that an unprivileged process can make root do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import wire
+from files import Refused, open_granted
+from loaders import LoaderError, Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One file that root opens for the sensor."""
+
+    path: str
+    mode: str
+
+
+class Broker:
+    """Serves one child at a time."""
+
+    def __init__(self, *, files: dict[str, Grant], loaders: Loaders, uid: int, gid: int, gifts: tuple[int, ...]) -> None:
+        """Takes the grants; `gifts` are descriptors that every child gets with its greeting: journal, statistics."""
+        self._files, self._loaders = files, loaders
+        self._uid, self._gid = uid, gid
+        self._gifts = gifts
+
+    def greet(self, channel: socket.socket, restarts: int) -> None:
+        """First message to a new child: what it may ask for."""
+        grants = {name: g.mode for name, g in self._files.items()}
+        wire.send(channel, {"grants": grants, "restarts": restarts}, list(self._gifts))
+
+    def serve(self, channel: socket.socket) -> bool:
+        """Answers one request; False if the child is gone."""
+        try:
+            message, fds = wire.receive(channel)
+            for fd in fds:  # none is expected; kept ones would exhaust us
+                os.close(fd)
+        except (wire.WireError, OSError, ValueError):
+            return False
+        try:
+            answer, out = self._answer(message)
+        except (Refused, LoaderError, OSError) as e:
+            answer, out = {"error": str(e)}, {}
+        try:
+            wire.send(channel, answer | {"names": list(out)}, list(out.values()))
+        except OSError:
+            return False
+        finally:
+            if message.get("op") == "open":
+                for fd in out.values():
+                    os.close(fd)
+        return True
+
+    def _answer(self, message: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+        match message:
+            case {"op": "open", "grant": str(name)}:
+                grant = self._files.get(name)
+                if grant is None:
+                    known = ", ".join(sorted(self._files)) or "none"
+                    raise Refused(f"grant {name!r}: not in the configuration of root (granted: {known})")
+                return {}, {"file": open_granted(grant.path, grant.mode, self._uid, self._gid)}
+            case {"op": "load", "loader": str(name), "plan": dict(plan)}:
+                answer, made = self._loaders.start(name, plan)
+                return {"answer": answer}, made
+            case {"op": "loaded", "loader": str(name)}:
+                kept = self._loaders.kept(name)
+                if kept is None:
+                    return {"plan": None}, {}
+                return {"plan": kept[0], "answer": kept[1]}, kept[2]
+        raise Refused("request: not known (expected open, load or loaded)")

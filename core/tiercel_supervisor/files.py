@@ -1,0 +1,100 @@
+"""Opening granted files as root without being led astray by the user that the sensor runs as.
+
+Rules (docs/design.md, privilege): no symbolic link anywhere in the path (openat2(2), RESOLVE_NO_SYMLINKS), a regular file with one
+link, and no directory on the way in which the sensor's user could put something else; in a sticky directory like /tmp what
+follows must belong to root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+from typing import Final
+
+SYS_OPENAT2: Final = 437  # the same number on all architectures since Linux 5.6
+RESOLVE_NO_SYMLINKS: Final = 0x04  # include/uapi/linux/openat2.h
+AT_FDCWD: Final = -100
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Refused(Exception):
+    """The file is not opened; the message says why, without its contents."""
+
+
+def _openat2(path: str, flags: int, mode: int) -> int:
+    how = ctypes.create_string_buffer(struct.pack("<QQQ", flags, mode, RESOLVE_NO_SYMLINKS), 24)
+    fd: int = _libc.syscall(SYS_OPENAT2, AT_FDCWD, os.fsencode(path), how, 24)
+    if fd < 0:
+        code = ctypes.get_errno()
+        why = "a symbolic link is in the path" if code == errno.ELOOP else os.strerror(code)
+        raise Refused(f"{path}: not opened: {why}")
+    return fd
+
+
+def _writable(info: os.stat_result, uid: int, gid: int) -> bool:
+    """True if the user may create and rename entries of the directory."""
+    mode = info.st_mode
+    if info.st_uid == uid:
+        return bool(mode & stat.S_IWUSR) or info.st_uid != 0
+    if info.st_gid == gid and mode & stat.S_IWGRP:
+        return True
+    return bool(mode & stat.S_IWOTH)
+
+
+def _check_way(path: str, uid: int, gid: int) -> None:
+    """Refuses a path on whose way the user could put something else."""
+    parts = path.strip("/").split("/")
+    at = "/"
+    for part in parts:
+        info = os.lstat(at)
+        following = os.path.join(at, part)
+        if _writable(info, uid, gid):
+            try:
+                owner = os.lstat(following).st_uid
+            except FileNotFoundError:
+                owner = 0  # O_CREAT | O_EXCL decides
+            if not info.st_mode & stat.S_ISVTX or owner != 0:
+                raise Refused(f"{path}: not opened: {at} can be written by the user that the sensor runs as; use a directory of root's")
+        at = following
+
+
+def open_granted(path: str, mode: str, uid: int, gid: int) -> int:
+    """A descriptor for a granted file.
+
+    Args:
+        path: absolute path.
+        mode: ``append`` (created if missing, 0640) or ``read``.
+        uid: user of the sensor.
+        gid: group of the sensor.
+
+    Raises:
+        Refused: by the rules above, or the system call failed.
+    """
+    if not path.startswith("/") or os.path.normpath(path) != path:
+        raise Refused(f"{path}: not opened: the path must be absolute and plain (no '..', no '//')")
+    try:
+        _check_way(path, uid, gid)
+    except OSError as e:
+        raise Refused(f"{path}: not opened: {e.strerror} ({e.filename})") from e
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    if mode == "read":
+        fd = _openat2(path, flags | os.O_RDONLY, 0)
+    else:
+        flags |= os.O_WRONLY | os.O_APPEND
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            fd = _openat2(path, flags | os.O_CREAT | os.O_EXCL, 0o640)
+        else:
+            fd = _openat2(path, flags, 0)
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1 or (mode == "append" and info.st_uid == uid):
+        os.close(fd)
+        what = "it has other links" if stat.S_ISREG(info.st_mode) and info.st_nlink > 1 else "it is no regular file of root's"
+        raise Refused(f"{path}: not opened: {what}")
+    os.set_blocking(fd, True)
+    return fd

@@ -1,0 +1,337 @@
+"""Records of the kernel program become events; exec, fork and exit records keep the process table.
+
+Every record carries the identity of its process (pid, start, exec id). Where the table's entry is another, the facts are PENDING, and a
+snapshot is taken, at most once a batch, before the event is judged (docs/design.md, when a verdict may be believed).
+
+A process gets its verdict when an event of it comes up unjudged, or when it has lived for `SETTLED` seconds after its exec: most
+processes of a build or a shell script are gone by then, and cost nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability
+from tiercel_ebpf import records as r
+from tiercel_ebpf.event import SyscallEvent, clean
+from tiercel_ebpf.process import UNKNOWN, Process, Table
+from tiercel_ebpf.sockets import tuple_text
+from tiercel_ebpf.wants import wanted
+
+SETTLED: Final = 20_000_000
+"""Nanoseconds after its exec at which a process is judged without having come up."""
+MAX_SETTLING: Final = 65536
+A_COMM: Final = 96
+"""Offset of the short name in exec records and rows: a[1]."""
+MAX_TEXTS: Final = 4096
+
+
+class SyscallDecoder(Decoder):
+    """Decodes source ``syscall``."""
+
+    name: ClassVar[str] = "syscall"
+    summary: ClassVar[str] = "System call events and the process table, from the records of the eBPF source."
+    api_version: ClassVar[str] = "1.0"
+    stability: ClassVar[Stability] = Stability.EXPERIMENTAL
+    event_source: ClassVar[str] = "syscall"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: Any) -> SyscallDecoder:
+        """There is nothing to configure."""
+        del config, context
+        return cls()
+
+    def __init__(self) -> None:
+        """An empty table."""
+        self.table = Table()
+        self._event = SyscallEvent(self)
+        self._number = 0
+        self._refresh: Callable[[], RawBatch | None] = lambda: None
+        self._refreshed = False
+        self._settling: deque[tuple[int, Process]] = deque()
+        self._cgroup_by_id: dict[tuple[int, int], str] = {}
+        self._mounts: dict[int, str] = {}
+        self._accounts: dict[int, str] = {}
+        self._judging = False
+        self._wants: frozenset[str] = frozenset()
+        self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0}
+
+    def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
+        """Takes a first snapshot."""
+        self._refresh = refresh
+        self._judging = bool(plan.judged)
+        self._wants = wanted(plan)
+        self._snapshot()
+        self._refreshed = False
+
+    def counters(self) -> Mapping[str, int]:
+        """Malformed records, repairs, processes that stayed unknown, snapshots, and the size of the table."""
+        return self._counts | {"processes": len(self.table), "evicted": self.table.evicted}
+
+    def due(self) -> float | None:
+        """Seconds until a process has to be judged; None if none waits."""
+        return 0.02 if self._settling else None
+
+    # Snapshots
+
+    def _snapshot(self) -> None:
+        """Renews the table from the kernel's own; rows of processes in the middle of an exec are left out."""
+        if self._refreshed:
+            return
+        self._refreshed = True
+        batch = self._refresh()
+        if batch is None:
+            return
+        self._counts["snapshots"] += 1
+        lines = {c[:3]: c[3] for c in batch.records if isinstance(c, r.CommandLine)}
+        for record in batch.records:
+            if isinstance(record, r.Mounts):
+                self._read_mounts(record)
+            elif isinstance(record, r.Accounts):
+                self._read_accounts(record)
+            elif isinstance(record, (bytes, memoryview)):
+                self._row(record, lines)
+
+    def _row(self, record: bytes | memoryview, lines: Mapping[tuple[int, int, int], bytes]) -> None:
+        h = r.HEAD.unpack_from(record)
+        if h[r.FLAGS] & r.F_CHANGING:
+            return
+        known = self.table.get(h[r.TGID])
+        identity = (h[r.TGID], h[r.START], h[r.EXEC_ID])
+        if known is not None and (known.pid, known.start, known.exec_id) == identity and known.image is not UNKNOWN:
+            known.ppid = h[r.PPID]
+            return
+        args: bytes | None = b"" if h[r.FLAGS] & r.F_KTHREAD or "args" not in self._wants else lines.get(identity)
+        process = self._new(h, record, args, bool(h[r.FLAGS] & r.F_KTHREAD))
+        self._settle(process, 0)
+
+    def _read_mounts(self, text: bytes) -> None:
+        self._mounts.clear()
+        for line in text.decode(errors="surrogateescape").splitlines():
+            parts = line.split(" ")
+            if len(parts) > 4 and parts[3] == "/":
+                major, _, minor = parts[2].partition(":")
+                self._mounts.setdefault(int(major) << 20 | int(minor), parts[4])
+
+    def _read_accounts(self, text: bytes) -> None:
+        self._accounts.clear()
+        for line in text.decode(errors="surrogateescape").splitlines():
+            parts = line.split(":")
+            if len(parts) > 2 and parts[2].isdigit():
+                self._accounts.setdefault(int(parts[2]), parts[0])
+
+    def user_name(self, uid: int) -> str:
+        """Name of a user of the host; Falco's text for one that is not known."""
+        name = self._accounts.get(uid)
+        if name is None:
+            self._snapshot()
+            name = self._accounts.setdefault(uid, "root" if uid == 0 else "<NA>")
+        return name
+
+    # Processes
+
+    def _new(self, h: tuple[Any, ...], record: bytes | memoryview, args: bytes | None, kernel_thread: bool) -> Process:  # noqa: FBT001
+        """A process from an exec record or a row."""
+        flags = h[r.FLAGS]
+        exepath: Any = PENDING
+        if "exe" not in self._wants or kernel_thread:
+            exepath = None
+        elif not flags & r.F_CUT and h[r.LEN + r.REAL]:
+            start = r.STRINGS + h[r.AT + r.REAL]
+            exepath = str(bytes(record[start : start + h[r.LEN + r.REAL]]), "utf-8", "surrogateescape")
+        comm = bytes(record[A_COMM : A_COMM + 16]).split(b"\0", 1)[0]
+        image = self.table.image(comm, exepath, args, memfd=bool(flags & r.F_MEMFD))
+        process = Process(
+            pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=h[r.A0], image=image, context=h[r.UID : r.RESULT]
+        )
+        self.table.put(process)
+        return process
+
+    def _settle(self, process: Process, time: int) -> None:
+        if self._judging:
+            if len(self._settling) >= MAX_SETTLING:
+                self._settling.popleft()
+            self._settling.append((time, process))
+
+    def _exec(self, h: tuple[Any, ...], record: bytes | memoryview) -> Process:
+        args: bytes | None = b""
+        if "args" in self._wants:
+            start = r.STRINGS + h[r.AT + r.ARGS]
+            args = bytes(record[start : start + h[r.LEN + r.ARGS]])
+            if h[r.FLAGS] & r.F_ARGS_CUT and not args:
+                args = None
+        process = self._new(h, record, args, False)  # noqa: FBT003
+        self._settle(process, h[r.TIME])
+        return process
+
+    def _fork(self, h: tuple[Any, ...], parent: Process) -> None:
+        if h[r.FLAGS] & r.F_THREAD:
+            return
+        child = Process(
+            pid=h[r.A0] & 0xFFFFFFFF, start=h[r.A0 + 1], exec_id=h[r.A0 + 3], ppid=h[r.TGID], vpid=h[r.A0 + 2], image=parent.image,
+            context=h[r.UID : r.RESULT],
+        )  # fmt: skip
+        self.table.put(child)
+        self._settle(child, h[r.TIME])
+
+    def _process(self, h: tuple[Any, ...]) -> Process:
+        """The process image that a record is about, repaired if the table has another."""
+        process = self.table.get(h[r.TGID])
+        if process is not None and process.start == h[r.START] and process.exec_id == h[r.EXEC_ID]:
+            return process
+        self._snapshot()
+        process = self.table.get(h[r.TGID])
+        if process is not None and process.start == h[r.START] and process.exec_id == h[r.EXEC_ID]:
+            self._counts["repaired"] += 1
+            return process
+        self._counts["unknown"] += 1
+        return Process(
+            pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=PENDING, image=UNKNOWN, context=h[r.UID : r.RESULT]
+        )
+
+    def ancestors(self, event: SyscallEvent) -> list[Process]:
+        """The ancestors of an event's process; a chain that ends before the top is repaired once a batch."""
+        table, process = self.table, event.process
+        found = table.ancestors(process, event.ppid)
+        if (found[-1].ppid if found else event.ppid) != 0 and not self._refreshed:
+            self._snapshot()
+            found = table.ancestors(process, event.ppid)
+        return found
+
+    # Events
+
+    def replay(self, record: bytes) -> None:
+        """Takes a record of the journal: only the table changes."""
+        h = r.HEAD.unpack_from(record)
+        kind = h[r.KIND]
+        if kind in r.EXECS:
+            self._exec(h, record)
+        elif kind in r.FORKS:
+            parent = self.table.get(h[r.TGID])
+            if parent is not None:
+                self._fork(h, parent)
+        elif kind == r.EXIT:
+            self.table.remove(h[r.TGID], h[r.START])
+
+    def decode(self, batch: RawBatch) -> Iterator[SyscallEvent]:
+        """The events of a batch, and processes that want a verdict as events without a type."""
+        event, names, unpack, offset = self._event, r.KINDS, r.HEAD.unpack_from, batch.clock_offset
+        self._refreshed = False
+        for position, record in batch.records:
+            try:
+                h = unpack(record)
+                kind = h[0]
+                event.type = names[kind]
+            except (IndexError, ValueError, struct.error):
+                self._counts["malformed"] += 1
+                continue
+            flags = h[2]
+            if kind in r.EXECS and h[16] >= 0:
+                process = self._exec(h, record)
+            else:
+                process = self._process(h)
+                process.ppid = h[8]
+            self._number += 1
+            event.head, event.raw, event.process, event.image = h, record, process, process.image
+            event.number, event.position, event.time = self._number, position, h[3] + offset
+            event.flags, event.tid, event.ppid, event.uid, event.gid, event.loginuid, event.sid, event.tty = flags, *h[7:14]
+            event.result = h[16]
+            event.pending = process.image is UNKNOWN
+            event.wants_verdict = flags & 1 and kind > r.LAST_STATE_KIND and (process.judged != h[9:16] or h[3] > process.judged_at)
+            event.cgroups = self._cgroups(h, record)
+            if kind in r.OPENS:
+                self._paths(event, flags, h)
+            elif kind >= r.CONNECT:
+                self._socket(event, kind)
+            else:
+                event.name = event.nameraw = event.realpath = None
+                event.views = 1
+            yield event
+            if kind in r.FORKS:
+                self._fork(h, process)
+            elif kind == r.EXIT:
+                self.table.remove(h[6], h[4])
+        yield from self._settled(batch.clock)
+
+    def _settled(self, now: int) -> Iterator[SyscallEvent]:
+        event, settling = self._event, self._settling
+        while settling and settling[0][0] + SETTLED <= now:
+            process = settling.popleft()[1]
+            if not process.alive or process.judged is not None or process.image is UNKNOWN:
+                continue
+            event.type, event.process, event.image, event.wants_verdict = "", process, process.image, True
+            event.uid, event.gid, event.loginuid, event.sid, event.tty = process.context[:5]
+            event.head, event.raw, event.pending, event.ppid = (), b"", False, process.ppid
+            event.cgroups = self._cgroup_by_id.get(process.context[5:7], PENDING)
+            yield event
+
+    def _cgroups(self, h: tuple[Any, ...], record: bytes | memoryview) -> Any:
+        """``pids=PATH unified=PATH`` of the calling thread, remembered by the ids of the groups."""
+        if "cgroups" not in self._wants:
+            return None
+        key = h[14:16]
+        text = self._cgroup_by_id.get(key)
+        if text is None:
+            if len(self._cgroup_by_id) >= MAX_TEXTS:
+                self._cgroup_by_id.clear()
+            parts = []
+            for name, number in (("pids", r.CGROUP_PATH), ("unified", r.CGROUP2_PATH)):
+                start, length = r.STRINGS + h[r.AT + number], h[r.LEN + number]
+                if length:
+                    parts.append(f"{name}={str(bytes(record[start : start + length]), 'utf-8', 'surrogateescape')}")
+            text = self._cgroup_by_id[key] = " ".join(parts)
+        return text
+
+    def _paths(self, event: SyscallEvent, flags: int, h: tuple[Any, ...]) -> None:
+        """All names of an opened file: the caller's, the kernel's, the one behind a bind mount."""
+        event.realpath = event.nameraw = None
+        if h[16] < 0:
+            event.set_views(())
+            event.nameraw = None if flags & r.F_TEXT else event.string(r.TEXT)
+            return
+        real: Any = event.string(r.REAL) if h[r.LEN + r.REAL] else None
+        if flags & r.F_CUT:
+            real, event.pending = PENDING, True
+        event.realpath = event.nameraw = real
+        if flags & r.F_SAME and not h[r.LEN + r.ORIGIN]:
+            event.set_views((real,))
+            return
+        views: list[Any] = [] if flags & r.F_SAME or flags & r.F_TEXT else [self._text(event)]
+        views.append(real)
+        if h[r.LEN + r.ORIGIN]:
+            views.append(self._origin(event.string(r.ORIGIN), h[r.A0 + 2]))
+        event.set_views(tuple(dict.fromkeys(v for v in views if v is not None)))
+
+    @staticmethod
+    def _text(event: SyscallEvent) -> str:
+        text = event.nameraw = event.string(r.TEXT)
+        if not text.startswith("/"):
+            text = f"{event.string(r.BASE)}/{text}"
+        return clean(text)
+
+    def _origin(self, inside: str, device: int) -> str | None:
+        """The path by which the host reaches a file behind a bind mount; None if its file system's root is not mounted anywhere."""
+        if device not in self._mounts:
+            self._snapshot()
+        where = self._mounts.get(device)
+        return None if where is None else f"{where}{inside}" if where != "/" else inside
+
+    @staticmethod
+    def _socket(event: SyscallEvent, kind: int) -> None:
+        h = event.head
+        event.realpath = event.nameraw = None
+        event.views = 1
+        if h[r.LEN + r.REAL]:
+            event.name = event.realpath = event.string(r.REAL)
+        elif kind == r.CONNECT and h[r.LEN + r.TEXT]:
+            event.name = event.nameraw = event.string(r.TEXT)
+        else:
+            event.name = tuple_text(h)
+
+    def describe(self, event: Any) -> Mapping[str, Any]:
+        """The head of the record by name and the strings that it carries."""
+        strings = ("real", "text", "origin", "base", "cgroup", "cgroup2", "args", "cwd")
+        return {"type": event.type, "head": event.head, "strings": {n: event.string(i) for i, n in enumerate(strings)}}

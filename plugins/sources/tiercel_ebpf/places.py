@@ -1,0 +1,81 @@
+"""Writes the place maps of a plan: hashes of paths, and networks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tiercel_ebpf.bpf import Map
+from tiercel_ebpf.translate import Entry
+
+PREFIX, EXACT, DIRECTORY, NAME = range(4)
+KINDS: Final = {"prefix": PREFIX, "exact": EXACT, "directory": DIRECTORY, "name": NAME}
+COMPARED: Final = 128
+"""Bytes of a value that the kernel compares before it drops for it; longer values only keep events."""
+TEXT: Final = 136
+MASK64: Final = (1 << 64) - 1
+
+
+def path_hash(text: bytes, *, seed: int, factor: int) -> int:
+    """The kernel program's hash (program/place.h); keyed, so that nobody can make two paths collide on purpose."""
+    value = seed
+    for byte in text:
+        value = (value ^ byte) * factor & MASK64
+    return value
+
+
+@dataclass(slots=True)
+class _Bits:
+    maybe: list[int]
+    sure: list[int] = field(default_factory=list)
+
+
+class Places:
+    """Fills the maps of one loaded plan."""
+
+    def __init__(self, *, rows: list[str], row_count: int, keys: Mapping[str, int], places: int, networks: int) -> None:
+        """`rows` are the event types by row of the maps' values, `places` and `networks` descriptors."""
+        self._row = {name: i for i, name in enumerate(rows)}
+        self._rows = row_count
+        self._seed, self._factor = keys["HASH_SEED"], keys["HASH_FACTOR"]
+        self._places = Map(places, key_size=16, value_size=16 * row_count + 8 + TEXT)
+        self._networks = Map(networks, key_size=24, value_size=8 * row_count)
+
+    def fill(self, entries: Iterable[Entry], *, set_number: int) -> None:
+        """Enters everything under a set's number; the kernel uses it from when the control page names that set."""
+        paths: dict[tuple[int, bytes], _Bits] = {}
+        networks: dict[tuple[bytes, int], _Bits] = {}
+        for e in entries:
+            if e.event_type not in self._row:  # all its formulas are true
+                continue
+            row = self._row[e.event_type]
+            if e.kind == "net":
+                bits = networks.setdefault((_masked(e.value, e.bits), e.bits), _Bits([0] * self._rows))
+            else:
+                bits = paths.setdefault((KINDS[e.kind], e.value), _Bits([0] * self._rows, [0] * self._rows))
+                if e.sure:
+                    bits.sure[row] |= 1 << e.atom
+            bits.maybe[row] |= 1 << e.atom
+        for (kind, text), bits in paths.items():
+            key = struct.pack("<QII", path_hash(text, seed=self._seed, factor=self._factor), set_number, kind)
+            head = struct.pack(f"<{2 * self._rows}QII", *bits.maybe, *bits.sure, len(text), 0)
+            self._places.update(key, head + text[:COMPARED].ljust(TEXT, b"\0"))
+        for (address, length), own in networks.items():
+            # The kernel finds the longest prefix only: each holds what the shorter ones around it say as well.
+            around = [b for (a, n), b in networks.items() if n <= length and _masked(address, n) == a]
+            value = [0] * self._rows
+            for b in (own, *around):
+                value = [v | m for v, m in zip(value, b.maybe, strict=True)]
+            key = struct.pack("<II16s", 32 + length, set_number, address)
+            self._networks.update(key, struct.pack(f"<{self._rows}Q", *value))
+
+
+def _masked(address: bytes, bits: int) -> bytes:
+    """The address with the bits behind the prefix cleared."""
+    keep = MASK128 << (128 - bits) & MASK128
+    return (int.from_bytes(address, "big") & keep).to_bytes(16, "big")
+
+
+MASK128: Final = (1 << 128) - 1

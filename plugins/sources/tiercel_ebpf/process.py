@@ -1,0 +1,114 @@
+"""The process table: what is known of the processes of the host, from exec, fork and exit records and from snapshots."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tiercel import PENDING
+
+MAX_PROCESSES: Final = 65536
+MAX_IMAGES: Final = 8192
+MAX_ANCESTORS: Final = 32
+
+
+class Image:
+    """What a process became at its last exec; shared by the processes forked from it."""
+
+    __slots__ = ("args", "arglist", "cmdline", "exe", "exepath", "memfd", "name")
+
+    def __init__(self, name: Any, exe: Any, exepath: Any, arglist: Any, memfd: Any) -> None:  # noqa: PLR0917  built once per exec
+        """Values may be `tiercel.PENDING`."""
+        self.name, self.exe, self.exepath, self.arglist, self.memfd = name, exe, exepath, arglist, memfd
+        if arglist is PENDING:
+            self.args = self.cmdline = PENDING
+        else:
+            self.args = " ".join(arglist)
+            self.cmdline = f"{name} {self.args}" if arglist else name
+
+
+UNKNOWN: Final = Image(PENDING, PENDING, PENDING, PENDING, PENDING)
+"""Nothing is known."""
+
+
+class Process:
+    """One process image of one process; a new exec makes a new one."""
+
+    __slots__ = ("alive", "context", "exec_id", "image", "judged", "judged_at", "pid", "ppid", "start", "vpid")
+
+    def __init__(self, *, pid: int, start: int, exec_id: int, ppid: int, vpid: Any, image: Image, context: tuple[Any, ...]) -> None:
+        """`context` is what a record said of credentials, session, terminal and control groups when the image began."""
+        self.pid, self.start, self.exec_id, self.ppid, self.vpid = pid, start, exec_id, ppid, vpid
+        self.image, self.context = image, context
+        self.alive = True
+        self.judged: tuple[Any, ...] | None = None  # context of the last verdict, and when it was written
+        self.judged_at = 0
+
+
+class Table:
+    """Processes by pid. Bounded: the longest unchanged entry makes room, and comes back by a snapshot when needed."""
+
+    def __init__(self, limit: int = MAX_PROCESSES) -> None:
+        """Empty."""
+        self._by_pid: dict[int, Process] = {}
+        self._limit = limit
+        self._images: dict[Any, Image] = {}
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        """Number of processes known."""
+        return len(self._by_pid)
+
+    def get(self, pid: int) -> Process | None:
+        """The process that has this pid now."""
+        return self._by_pid.get(pid)
+
+    def put(self, process: Process) -> None:
+        """Makes `process` the one of its pid."""
+        table = self._by_pid
+        old = table.pop(process.pid, None)
+        if old is not None:
+            old.alive = False
+        elif len(table) >= self._limit:
+            table.pop(next(iter(table))).alive = False
+            self.evicted += 1
+        table[process.pid] = process
+
+    def remove(self, pid: int, start: int) -> Process | None:
+        """Forgets a process that ended; a later one with the same pid stays."""
+        process = self._by_pid.get(pid)
+        if process is None or process.start != start:
+            return None
+        process.alive = False
+        return self._by_pid.pop(pid)
+
+    def image(self, name: bytes, exepath: Any, args: bytes | None, *, memfd: Any) -> Image:
+        """An image of these values; equal ones are one object while they are remembered."""
+        key = (name, exepath, args, memfd)
+        image = self._images.get(key)
+        if image is None:
+            if len(self._images) >= MAX_IMAGES:
+                self._images.clear()
+            comm = name.decode(errors="surrogateescape")
+            if args is None:
+                image = Image(comm, PENDING, exepath, PENDING, memfd)
+            else:
+                words = args.removesuffix(b"\0").decode(errors="surrogateescape").split("\0") if args else []
+                image = Image(comm, words[0] if words else comm, exepath, tuple(words[1:]), memfd)
+            self._images[key] = image
+        return image
+
+    def parent(self, process: Process, ppid: int) -> Process | None:
+        """The parent, given its pid; None if it is not known (any more)."""
+        parent = self._by_pid.get(ppid)
+        return parent if parent is not None and parent.start <= process.start else None
+
+    def ancestors(self, process: Process, ppid: int) -> list[Process]:
+        """Parent, grandparent, ...; ends at the top or where knowledge ends."""
+        out: list[Process] = []
+        while len(out) < MAX_ANCESTORS:
+            parent = self.parent(process, ppid)
+            if parent is None or parent is process:
+                break
+            out.append(parent)
+            process, ppid = parent, parent.ppid
+        return out

@@ -1,0 +1,239 @@
+"""The eBPF source: asks for the loader, reads the ring, writes verdicts and places, takes snapshots. No privilege is needed for any of it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from tiercel import Abilities, Context, Event, Loaded, RawBatch, Source, SourcePlan, Stability, UserError
+from tiercel_ebpf import records as r
+from tiercel_ebpf.bpf import Map, iterate, possible_cpus
+from tiercel_ebpf.event import SyscallEvent
+from tiercel_ebpf.journal import Journal
+from tiercel_ebpf.places import Places
+from tiercel_ebpf.process import UNKNOWN
+from tiercel_ebpf.ring import Ring, drain_descriptor
+from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, translate
+from tiercel_ebpf.verdicts import Verdicts
+
+BATCH: Final = 1024
+BUSY_PAUSE: Final = 0.005
+"""Seconds between two readings while records keep coming: a batch costs less than its records one by one."""
+BACKLOG: Final = 1 << 16
+"""Bytes in the ring at which the reader does not pause."""
+COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place", "passed", "lost", "i386", "unjudged")
+SET: Final = 1
+"""The set of place values in force; a reload will fill the other one."""
+
+
+class EbpfSource(Source):
+    """System calls of this host by eBPF, judged in the kernel."""
+
+    name: ClassVar[str] = "ebpf"
+    summary: ClassVar[str] = "System calls through eBPF without kernel headers; rules are judged in the kernel by masks."
+    api_version: ClassVar[str] = "1.0"
+    stability: ClassVar[Stability] = Stability.EXPERIMENTAL
+    event_source: ClassVar[str] = "syscall"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], context: Context) -> EbpfSource:
+        """There is nothing to configure yet."""
+        del config
+        return cls(context)
+
+    @classmethod
+    def abilities(cls) -> Abilities:
+        """What the kernel program can judge."""
+        return Abilities(
+            event_types=frozenset(r.KINDS[1:]),
+            judged_types=frozenset({*OPENS, "connect", "dup", "dup2", "dup3"}),
+            compared=COMPARED,
+            scalars=SCALARS,
+            places=PLACES,
+        )
+
+    def __init__(self, context: Context) -> None:
+        """Nothing is opened."""
+        self._host = context.host
+        self._descriptors: dict[str, int] = {}
+        self._wake = -1
+        self._stopped = self._ended = self._busy = False
+        self._ring: Ring
+        self._journal: Journal | None = None
+        self._verdicts: Verdicts
+        self._plan: Mapping[str, Any] = {}
+        self._control: mmap.mmap | None = None
+
+    def open(self, plan: SourcePlan) -> None:
+        """Has the plan loaded, or takes over what an earlier sensor had loaded for the same plan."""
+        message, entries = translate(plan)
+        loaded = self._host.loaded("ebpf")
+        generation = 1 if loaded is None else int(loaded.plan["generation"])
+        if loaded is None or {**loaded.plan, "generation": 0} != {**message, "generation": 0}:
+            generation += loaded is not None
+            loaded = self._host.load("ebpf", message | {"generation": generation})
+        self._plan = message
+        self._take(loaded, generation)
+        answer = loaded.answer
+        places = Places(
+            rows=answer["placed"], row_count=answer["place_rows"], keys=answer["keys"], places=self._descriptors["places"],
+            networks=self._descriptors["networks"],
+        )  # fmt: skip
+        places.fill(entries, set_number=SET)
+        self._set_control("set", SET)
+        self._verdicts = Verdicts(
+            self._descriptors["verdicts"], slots=len(plan.judged), generation=generation, keys=answer["keys"],
+            guards=frozenset(message["guards"]),
+        )  # fmt: skip
+
+    def _take(self, loaded: Loaded, generation: int) -> None:
+        answer, self._descriptors = loaded.answer, dict(loaded.descriptors)
+        if answer["layout"] != r.LAYOUT or any(answer["kinds"].get(k) != n for n, k in enumerate(r.KINDS) if k):
+            msg = f"eBPF loader: record layout {answer['layout']} is not this source's {r.LAYOUT}; install both from one distribution"
+            raise UserError(msg)
+        self._answer, self._generation = answer, generation
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._ring = Ring(self._descriptors["events"], answer["ring_bytes"])
+        self._control = mmap.mmap(self._descriptors["control"], mmap.PAGESIZE)
+        self._counters = Map(self._descriptors["counters"], key_size=4, value_size=64 * possible_cpus())
+        journal = self._host.journal()
+        self._journal = None if journal is None else Journal(journal)
+
+    def _set_control(self, name: str, value: int) -> None:
+        assert self._control is not None
+        struct.pack_into("<Q", self._control, 8 * self._answer["control"][name], value)
+
+    @property
+    def origin(self) -> str:
+        """Boot and ring: positions count from the making of the ring."""
+        assert self._control is not None
+        (ring,) = struct.unpack_from("<Q", self._control, 8 * self._answer["control"]["ring_id"])
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return f"{file.read().strip()}:{ring:016x}"
+
+    def read(self, timeout: float) -> RawBatch | None:
+        """The next records of the ring. Pauses a little while they keep coming; sleeps, with the kernel told to wake it, when none do."""
+        ring = self._ring
+        if self._busy and ring.unread < BACKLOG and not self._stopped:
+            time.sleep(min(BUSY_PAUSE, timeout))
+        records = ring.read(BATCH)
+        if not records and not self._stopped:
+            self._set_control("armed", 1)
+            records = ring.read(BATCH)  # the kernel may have written between the look and the flag
+            if not records:
+                ring.wait(min(timeout, 1.0), self._wake)
+                drain_descriptor(self._wake)
+                records = ring.read(BATCH)
+        self._busy = bool(records)
+        if not records and self._stopped:
+            return None
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        batch = RawBatch(source="syscall", records=records, clock=now, clock_offset=time.time_ns() - now)
+        if records:
+            batch.position = records[0][0]
+            batch.acknowledge = self._acknowledgement(records, ring.position)
+        return batch
+
+    def _acknowledgement(self, records: list[tuple[int, memoryview]], end: int) -> Callable[[], None]:
+        journal = self._journal
+        state = [bytes(v) for _, v in records if v[0] <= r.LAST_STATE_KIND] if journal is not None else []
+
+        def acknowledge() -> None:
+            if journal is not None:
+                for record in state:
+                    journal.append(record)
+            self._ring.release(end)
+
+        return acknowledge
+
+    def journal(self) -> Iterator[bytes]:
+        """What an earlier sensor had read of starts and ends of processes."""
+        return iter(()) if self._journal is None else self._journal.replay()
+
+    def snapshot(self) -> RawBatch | None:
+        """Rows of all processes; their command lines, where a process is the same before and after; mounts and accounts."""
+        link = self._descriptors["tasks"]
+        rows = _rows(iterate(link))
+        records: list[Any] = []
+        if "args" in self._plan["collect"]:
+            lines = {i: line for i in map(_identity, rows) if (line := _command_line(i[0])) is not None}
+            rows = _rows(iterate(link))
+            records += [r.CommandLine((*i, lines[i])) for i in map(_identity, rows) if i in lines]
+        records += rows
+        for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd")):
+            try:
+                with open(path, "rb") as file:
+                    records.append(kind(file.read(1 << 22)))
+            except OSError:
+                continue
+        return RawBatch(source="syscall", records=records)
+
+    def judge(self, event: Event, verdict: Sequence[int]) -> None:
+        """Writes the verdict of the event's process image, for the context that the event was seen in."""
+        assert isinstance(event, SyscallEvent)
+        process = event.process
+        if process.image is UNKNOWN or event.pending:
+            return
+        context = event.head[r.UID : r.RESULT] if event.head else process.context
+        self._verdicts.write(process, context, verdict)
+        process.judged, process.judged_at = context, time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def stop(self) -> None:
+        """Wakes the reader; it reads what is there, then ends."""
+        self._stopped = True
+        if self._wake >= 0:
+            os.eventfd_write(self._wake, 1)
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Per event type, summed over processors: seen, dropped by which group, passed, lost, i386, unjudged."""
+        out: dict[str, dict[str, int]] = {}
+        for number, kind in enumerate(r.KINDS):
+            value = self._counters.lookup(number.to_bytes(4, "little")) if kind else None
+            if value is None:
+                continue
+            numbers = struct.unpack(f"<{len(value) // 8}Q", value)
+            sums = [sum(numbers[i::8]) for i in range(8)]
+            if any(sums):
+                out[kind] = dict(zip(COUNTERS, sums, strict=True))
+        return out
+
+    def close(self) -> None:
+        """Releases the descriptors of this process; what is attached lives as long as the supervisor keeps it."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+            self._ring.close()
+        for fd in self._descriptors.values():
+            os.close(fd)
+        self._descriptors = {}
+        if self._wake >= 0:
+            os.close(self._wake)
+            self._wake = -1
+
+
+def _rows(data: bytes) -> list[bytes]:
+    """The rows of an iterator's output; each says its length in place of a thread id."""
+    out: list[bytes] = []
+    at = 0
+    while at + r.HEAD.size <= len(data):
+        length = r.HEAD.unpack_from(data, at)[r.TID]
+        out.append(data[at : at + length])
+        at += length
+    return out
+
+
+def _identity(row: bytes) -> tuple[int, int, int]:
+    h = r.HEAD.unpack_from(row)
+    return h[r.TGID], h[r.START], h[r.EXEC_ID]
+
+
+def _command_line(pid: int) -> bytes | None:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read(4095)
+    except OSError:
+        return None

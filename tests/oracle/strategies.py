@@ -1,0 +1,150 @@
+"""Random conditions and events over the small catalogue: few values, so that checks are often true."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from tests.oracle.catalogue import FIELDS
+from tiercel.fields import PENDING, FieldType
+from tiercel.lang.ast import And, Call, Check, FieldRef, ListValue, Node, Not, NumberValue, Or, TextValue
+
+__all__ = ["EVENT_TYPES", "checks", "conditions", "facts", "hidden"]
+
+EVENT_TYPES: Final = ("open", "openat", "connect")
+TEXTS: Final = (
+    "", "a", "ab", "A", "aB", "b", "/", "/etc", "/etc/", "/etc/passwd", "//etc//pam.d/x", "/usr/bin/sh", "/boom/a", "é", "É", "xéy",
+    "\udcc3", "x\udca9", "\udcc3z", "a\nb", "*", "[a]", "\uffff", "\U0001f600",
+)  # fmt: skip
+GLOBS: Final = ("*", "a*", "*b", "?", "??", "[ab]", "[!a]*", "[a-c]?", "/etc/*", "*/*", r"\*", "[a]", "é", "?\udca9", "[", "A?", "*\n*", "")
+REGEXES: Final = ("a", "a.*", ".*b", "/etc/[a-z]+", "(a|b)+", "é|.", "x.*", "[^a]", "", "A[Bb]?", "/.*/(sh|passwd)")
+PATHS: Final = ("", "/", "/etc", "etc/passwd", "/etc/p*", "/usr/*/sh", "/usr/[a-c]in", "a", "*", "/et", "/usr//bin/")
+NUMBERS: Final = (0, 1, 2, 5, 1024, 0x8000)
+IPS: Final = ("10.0.0.1", "10.0.1.7", "192.168.0.1", "2001:db8::1", "::1")
+ADDRESSES: Final = tuple(ipaddress.ip_address(text).packed for text in IPS)
+NETWORKS: Final = ("10.0.0.0/8", "10.0.0.7/24", "192.168.0.1/32", "0.0.0.0/0", "2001:db8::/32", "::1/128")
+BUFFERS: Final = (b"", b"a", b"ab", b"\xff\x00", b"\x00a\xff\x00")
+
+_VALUES: Final[dict[FieldType, tuple[Any, ...]]] = {
+    FieldType.STRING: TEXTS,
+    FieldType.PATH: TEXTS,
+    FieldType.BYTES: BUFFERS,
+    FieldType.BOOL: (True, False),
+    FieldType.IP: ADDRESSES,
+    FieldType.NET: ADDRESSES,
+    FieldType.DOUBLE: (0.0, 1.0, 1.5, 2),
+}
+_OPERATORS: Final[dict[FieldType, tuple[str, ...]]] = {
+    FieldType.BYTES: ("=", "==", "!=", "in", "intersects", "contains", "startswith", "endswith", "bcontains", "bstartswith"),
+    FieldType.BOOL: ("=", "!=", "in"),
+    FieldType.IP: ("=", "!=", "in", "intersects"),
+    FieldType.NET: ("=", "!=", "in", "intersects"),
+}
+_TEXT_OPERATORS: Final = (
+    "=", "==", "!=", "<", "<=", ">", ">=", "in", "intersects", "contains", "startswith", "endswith", "icontains", "glob", "iglob",
+    "regex", "pmatch",
+)  # fmt: skip
+_NUMBER_OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "intersects")
+_LIST_LIKE: Final = ("in", "intersects", "pmatch")
+_ARGUMENTS: Final = {"proc.env": ("HOME", "LD_PRELOAD"), "proc.aname": (None, "1", "2")}
+
+
+@st.composite
+def operands(draw: st.DrawFn) -> tuple[Any, FieldType, bool]:
+    """A field or transformer, the type of its value, and whether it is a list."""
+    field = FIELDS[draw(st.sampled_from(sorted(FIELDS)))]
+    ref = FieldRef(field.name, draw(st.sampled_from(_ARGUMENTS[field.name])) if field.name in _ARGUMENTS else None)
+    if field.type.is_text and field.name != "evt.type" and draw(st.integers(0, 4)) == 0:
+        name = draw(st.sampled_from(("tolower", "toupper", "basename", "len")))
+        if name == "len":
+            return Call("len", (ref,)), FieldType.UINT64, False
+        return Call(name, (ref,)), FieldType.STRING, field.is_list
+    if field.is_list and draw(st.booleans()):
+        return Call("len", (ref,)), FieldType.UINT64, False
+    return ref, field.type, field.is_list
+
+
+def _literals(kind: FieldType, operator: str) -> st.SearchStrategy[str]:
+    if operator in ("bcontains", "bstartswith"):
+        return st.sampled_from(("61", "ff00", "00"))
+    if kind.is_text:
+        return st.sampled_from({"glob": GLOBS, "iglob": GLOBS, "regex": REGEXES, "pmatch": PATHS}.get(operator, TEXTS))
+    if kind is FieldType.BYTES:
+        return st.sampled_from(("", "a", "ab", "\udcff"))
+    if kind is FieldType.BOOL:
+        return st.sampled_from(("true", "false"))
+    if kind in (FieldType.IP, FieldType.NET):
+        return st.sampled_from(IPS if kind is FieldType.IP else NETWORKS)
+    return st.sampled_from((*map(str, NUMBERS), "0x8000"))
+
+
+@st.composite
+def checks(draw: st.DrawFn) -> Check:
+    """A check that has a place in the operator table of the rule language."""
+    left, kind, is_list = draw(operands())
+    if left == FieldRef("evt.type"):
+        if draw(st.booleans()):
+            return Check(left, draw(st.sampled_from(("=", "!="))), TextValue(draw(st.sampled_from(EVENT_TYPES))))
+        return Check(left, "in", ListValue(tuple(map(TextValue, draw(st.lists(st.sampled_from(EVENT_TYPES), max_size=2))))))
+    if draw(st.integers(0, 12)) == 0:
+        return Check(left, "exists", None)
+    operators = ("in", "intersects") if is_list else _OPERATORS.get(kind, _TEXT_OPERATORS if kind.is_text else _NUMBER_OPERATORS)
+    operator = draw(st.sampled_from(operators))
+    if operator not in ("pmatch", "regex") and kind is not FieldType.NET and draw(st.integers(0, 9)) == 0:
+        other, other_kind, other_list = draw(operands())
+        if (other_kind, other_list) == (kind, is_list) and other != FieldRef("evt.type"):
+            return Check(left, operator, other if isinstance(other, Call) else Call("val", (other,)))
+    literals = _literals(kind, operator)
+    if operator in _LIST_LIKE:
+        return Check(left, operator, ListValue(tuple(map(TextValue, draw(st.lists(literals, max_size=3))))))
+    if operator not in ("<", "<=", ">", ">=") and draw(st.integers(0, 3)) == 0:
+        modifier = draw(st.sampled_from(("oneof", "anyof", "allof")))
+        return Check(left, operator, ListValue(tuple(map(TextValue, draw(st.lists(literals, max_size=3))))), modifier)
+    make = NumberValue if operator[0] in "<>" else TextValue
+    return Check(left, operator, make(draw(literals)))
+
+
+def conditions() -> st.SearchStrategy[Node]:
+    """Trees of checks."""
+
+    def extend(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        several = st.lists(inner, min_size=2, max_size=4).map(tuple)
+        return st.one_of(several.map(And), several.map(Or), inner.map(Not))
+
+    return st.recursive(checks(), extend, max_leaves=8)
+
+
+def _value(name: str) -> st.SearchStrategy[Any]:
+    field = FIELDS[name]
+    one = st.sampled_from(_VALUES.get(field.type, NUMBERS))
+    if name == "proc.env":
+        return st.lists(st.tuples(st.sampled_from(("HOME", "LD_PRELOAD")), st.sampled_from(TEXTS)), max_size=2).map(tuple)
+    if name in ("fd.ip", "fd.net", "fd.port"):
+        return st.one_of(st.tuples(one, one), one)
+    if field.is_list or name == "proc.aname":
+        return st.lists(one, max_size=3).map(tuple)
+    return one
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> dict[str, Any]:
+    """Raw facts of an event, some of them missing, none unknown."""
+    result = {}
+    for name, field in FIELDS.items():
+        if field.function is None and name not in ("evt.type", "evt.num", "fd.net", "fd.snet"):
+            result[name] = draw(st.one_of(st.none(), _value(name), _value(name), _value(name), _value(name)))
+    result["fd.net"], result["fd.snet"] = result["fd.ip"], result["fd.sip"]
+    return result
+
+
+@st.composite
+def hidden(draw: st.DrawFn, known: dict[str, Any]) -> dict[str, Any]:
+    """The same facts with some of them not known yet."""
+    names = draw(st.sets(st.sampled_from(sorted(known)), max_size=4))
+    unknown = dict.fromkeys(names, PENDING)
+    for one, other in (("fd.net", "fd.ip"), ("fd.snet", "fd.sip")):
+        if one in unknown or other in unknown:
+            unknown[one] = unknown[other] = PENDING
+    return {**known, **unknown}

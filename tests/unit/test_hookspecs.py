@@ -1,0 +1,29 @@
+"""The manual is complete: each hook documented, typed, and named in the guide for authors."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from tiercel import hookspecs
+from tiercel.plugins.hooks import COMPONENTS
+
+HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("tiercel_")}
+
+
+def test_hooks_are_those_that_the_host_calls() -> None:
+    assert set(HOOKS) == {*COMPONENTS, "tiercel_register_fields", "tiercel_register_rules"}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_each_hook_is_a_documented_specification(name: str, repository: Path) -> None:
+    hook = HOOKS[name]
+    assert hook.tiercel_spec
+    assert (hook.__doc__ or "").strip()
+    assert not inspect.signature(hook).parameters
+    assert str(hook.__annotations__["return"]).startswith("Iterable[")
+    assert f"`{name}`" in (repository / "docs/writing-plugins.md").read_text()
+    with pytest.raises(NotImplementedError):
+        hook()
