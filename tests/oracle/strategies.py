@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from tests.oracle.catalogue import FIELDS
-from tiercel.fields import PENDING, FieldType
+from tiercel.fields import PENDING, Field, FieldType, Quantifier
 from tiercel.lang.ast import And, Call, Check, FieldRef, ListValue, Node, Not, NumberValue, Or, TextValue
 
-__all__ = ["EVENT_TYPES", "checks", "conditions", "facts", "hidden"]
+__all__ = ["EVENT_TYPES", "checks", "conditions", "facts", "hidden", "literals_of", "operators_of", "values_for"]
 
 EVENT_TYPES: Final = ("open", "openat", "connect")
 TEXTS: Final = (
@@ -66,18 +67,35 @@ def operands(draw: st.DrawFn) -> tuple[Any, FieldType, bool]:
     return ref, field.type, field.is_list
 
 
-def _literals(kind: FieldType, operator: str) -> st.SearchStrategy[str]:
+def operators_of(kind: FieldType, *, is_list: bool = False) -> tuple[str, ...]:
+    """The operators that go with a type."""
+    if is_list:
+        return ("in", "intersects")
+    return _OPERATORS.get(kind, _TEXT_OPERATORS if kind.is_text else _NUMBER_OPERATORS)
+
+
+def literals_of(kind: FieldType, operator: str) -> tuple[str, ...]:
+    """Literals that go with a type and an operator."""
     if operator in ("bcontains", "bstartswith"):
-        return st.sampled_from(("61", "ff00", "00"))
+        return ("61", "ff00", "00")
     if kind.is_text:
-        return st.sampled_from({"glob": GLOBS, "iglob": GLOBS, "regex": REGEXES, "pmatch": PATHS}.get(operator, TEXTS))
+        return {"glob": GLOBS, "iglob": GLOBS, "regex": REGEXES, "pmatch": PATHS}.get(operator, TEXTS)
     if kind is FieldType.BYTES:
-        return st.sampled_from(("", "a", "ab", "\udcff"))
+        return ("", "a", "ab", "\udcff")
     if kind is FieldType.BOOL:
-        return st.sampled_from(("true", "false"))
+        return ("true", "false")
     if kind in (FieldType.IP, FieldType.NET):
-        return st.sampled_from(IPS if kind is FieldType.IP else NETWORKS)
-    return st.sampled_from((*map(str, NUMBERS), "0x8000"))
+        return IPS if kind is FieldType.IP else NETWORKS
+    return (*map(str, NUMBERS), "0x8000")
+
+
+def values_for(field: Field) -> tuple[Any, ...]:
+    """Values of a field: all of a small set, and of several at once all pairs and some more."""
+    one = _VALUES.get(field.type, NUMBERS)
+    if not field.is_list and field.quantifier is Quantifier.ONE:
+        return one
+    pairs = tuple(itertools.product(one, repeat=2))
+    return (*pairs, (), *((each,) for each in one), *(() if field.is_list else one))
 
 
 @st.composite
@@ -90,13 +108,12 @@ def checks(draw: st.DrawFn) -> Check:
         return Check(left, "in", ListValue(tuple(map(TextValue, draw(st.lists(st.sampled_from(EVENT_TYPES), max_size=2))))))
     if draw(st.integers(0, 12)) == 0:
         return Check(left, "exists", None)
-    operators = ("in", "intersects") if is_list else _OPERATORS.get(kind, _TEXT_OPERATORS if kind.is_text else _NUMBER_OPERATORS)
-    operator = draw(st.sampled_from(operators))
+    operator = draw(st.sampled_from(operators_of(kind, is_list=is_list)))
     if operator not in ("pmatch", "regex") and kind is not FieldType.NET and draw(st.integers(0, 9)) == 0:
         other, other_kind, other_list = draw(operands())
         if (other_kind, other_list) == (kind, is_list) and other != FieldRef("evt.type"):
             return Check(left, operator, other if isinstance(other, Call) else Call("val", (other,)))
-    literals = _literals(kind, operator)
+    literals = st.sampled_from(literals_of(kind, operator))
     if operator in _LIST_LIKE:
         return Check(left, operator, ListValue(tuple(map(TextValue, draw(st.lists(literals, max_size=3))))))
     if operator not in ("<", "<=", ">", ">=") and draw(st.integers(0, 3)) == 0:

@@ -67,7 +67,7 @@ def _examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]
         texts = rule_texts(config, host, files=reader)
         loaded = load_rules(texts, host)
         problems += loaded.warnings
-        files = [config.file or "built-in configuration", *(name for name, _ in texts)]
+        files = [config.file or "<built-in configuration>", *(name for name, _ in texts)]
         count = len(running(loaded, config))
         summary = "\n".join([*(f"{name}: ok" for name in files), f"{count} of {len(loaded.rules)} rules would run"])
     except (ConfigError, RuleError) as error:
@@ -92,6 +92,6 @@ def _build(config: Config, host: PluginHost) -> list[Diagnostic]:
             try:
                 build(registry, {component_id: options}, privileged=privileged, formatters=known)
             except UserError as error:
-                where = config.file or "built-in configuration"
+                where = config.file or "<built-in configuration>"
                 problems.append(Diagnostic(where, 0, 0, "CONFIG", f"{section}.{component_id}: {error}"))
     return problems

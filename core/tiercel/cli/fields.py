@@ -46,11 +46,11 @@ def command(setting: Setting, *, words: tuple[str, ...], source: str | None, con
     if as_json:
         print_json([_as_data(field, sources) for field, sources in found])
         return
-    headings = ("FIELD", "TYPE", "GROUP", "CHANGES", "SOURCES", "INPUTS", "OWNER", "DESCRIPTION")
+    headings = ("FIELD", "ARGUMENT", "TYPE", "GROUP", "CHANGES", "SOURCES", "INPUTS", "OWNER", "DESCRIPTION")
     rows = [
         (
-            field.name
-            + ("" if field.argument is Argument.NONE else "[...]" if field.argument in (Argument.INDEX, Argument.KEY) else "[[...]]"),
+            field.name,
+            "-" if field.argument is Argument.NONE else field.argument.value,
             _type(field),
             field.group.value,
             ",".join(_changes(field.changes)) or "never",

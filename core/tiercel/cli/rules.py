@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tiercel.cli.session import Session, Setting, config_option, json_option, open_session, rules_option
+from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
 from tiercel.registry import suggest
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from tiercel.ruleset.model import Rule
 
 __all__ = ["command"]
+
+COUNTERS: Final = Path("/run/tiercel/statistics.json")
+"""Where the running sensor writes its counters (`tiercel.runtime.statistics`)."""
 
 
 @click.group("rules", short_help="List rules; explain where one is judged.")
@@ -69,7 +74,7 @@ def _as_data(rule: Rule, *, runs: bool) -> dict[str, Any]:
 @click.argument("name")
 @config_option
 @rules_option
-@click.option("--counters", type=click.Path(path_type=Path), metavar="FILE", help="Counters that a running sensor wrote.")
+@click.option("--counters", type=PATH, metavar="FILE", help=f"Counters of a running sensor [{COUNTERS}].")
 @json_option
 @click.pass_obj
 def explain(
@@ -78,9 +83,9 @@ def explain(
     """Shows what of the rule NAME is judged per process, in the kernel, and in Python for each event."""
     session = open_session(setting, config_file, rules)
     explanation = _explain(session, name)
-    counted = _counted(counters, name, session) if counters else None
+    counted = _counted(counters, explanation, session)
     if as_json:
-        print_json(dataclasses.asdict(explanation) | ({} if counted is None else {"counters": dict(counted)}))
+        print_json(dataclasses.asdict(explanation) | ({"counters": dataclasses.asdict(counted)} if counted else {}))
         return
     for line in _lines(explanation, counted):
         print(line)
@@ -103,20 +108,44 @@ def _explain(session: Session, name: str) -> Explanation:
     return build(run, session.host.fields(), {source.event_source: source.abilities() for source in configured}, generation=1).explain(name)
 
 
-def _counted(path: Path, name: str, session: Session) -> Mapping[str, int]:
-    """Counters of the rule: ``{"rules": {NAME: {counter: value}}}`` in JSON."""
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What a sensor counted.
+
+    Attributes:
+        time: seconds since the epoch.
+        rule: counter -> value, of the rule.
+        types: event type -> counter -> value, of the rule's event types: also of events that other rules want.
+    """
+
+    time: float
+    rule: Mapping[str, int]
+    types: Mapping[str, Mapping[str, int]]
+
+
+def _counted(path: Path | None, explanation: Explanation, session: Session) -> _Counted | None:
+    """Counters from the file that a sensor writes; None if no file was named and no sensor has written one.
+
+    Raises:
+        tiercel.UserError: the named file is missing, or holds no counters.
+    """
+    if path is None and not COUNTERS.exists():
+        return None
+    path = path or COUNTERS
+    wanted = {name for each in explanation.types for name in each.event_types}
     try:
-        found = json.loads(session.files.read(path))["rules"].get(name, {})
+        found = json.loads(session.files.read(path))
+        types = {name: dict(counters) for name, counters in found["types"].items() if name in wanted}
+        return _Counted(float(found["time"]), dict(found["rules"].get(explanation.rule, {})), types)
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}"
         raise UserError(msg) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        msg = f'{path}: no counters (expected JSON with an object "rules")'
+        msg = f"{path}: holds no counters (expected what a running sensor writes to {COUNTERS}); try again"
         raise UserError(msg) from error
-    return dict(found)
 
 
-def _lines(explanation: Explanation, counted: Mapping[str, int] | None) -> Iterator[str]:
+def _lines(explanation: Explanation, counted: _Counted | None) -> Iterator[str]:
     yield f"{explanation.rule} ({explanation.source})"
     for each in explanation.types:
         yield ""
@@ -124,8 +153,14 @@ def _lines(explanation: Explanation, counted: Mapping[str, int] | None) -> Itera
         yield from _parts(each)
     yield ""
     yield f"reads: {', '.join(explanation.fields) or 'nothing'}"
-    if counted is not None:
-        yield "counted: " + (", ".join(f"{name} {value}" for name, value in sorted(counted.items())) or "nothing yet")
+    if counted:
+        yield f"counted until {time.strftime('%H:%M:%S', time.localtime(counted.time))}: {_numbers(counted.rule)}"
+        for name, counters in sorted(counted.types.items()):
+            yield f"  all {name} events: {_numbers(counters)}"
+
+
+def _numbers(counters: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in counters.items() if value) or "nothing yet"
 
 
 def _parts(explanation: TypeExplanation) -> Iterator[str]:

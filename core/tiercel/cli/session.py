@@ -80,10 +80,13 @@ class Session:
     files: Files
 
     def rules(self) -> RuleSet:
-        """The rules that the configuration names. Raises `tiercel.ConfigError` or `tiercel.RuleError`."""
+        """The rules that the configuration names; warnings go to stderr. Raises `tiercel.ConfigError` or `tiercel.RuleError`."""
         from tiercel.config.rules import load_rules, rule_texts
 
-        return load_rules(rule_texts(self.config, self.host, files=self.files), self.host)
+        loaded = load_rules(rule_texts(self.config, self.host, files=self.files), self.host)
+        for warning in loaded.warnings:
+            print(warning, file=sys.stderr)
+        return loaded
 
 
 def open_session(setting: Setting, config_file: Path | None, rules: tuple[Path, ...] = ()) -> Session:

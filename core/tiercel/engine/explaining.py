@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tiercel.engine.explain import Explanation, TypeExplanation, Undecided
 from tiercel.engine.formula import atom_tree
-from tiercel.engine.tree import YES, Constant, Every, Leaf, Tree, leaves
+from tiercel.engine.tree import YES, Constant, Every, Leaf, Tree, leaves, transform
 from tiercel.engine.verdict import EXCHANGED
 from tiercel.fields import ChangePoint, FactGroup
 from tiercel.lang.canonical import canonical
@@ -50,24 +51,29 @@ def explain(rules: SourceRules, state: RuleState) -> Explanation:
     )
 
 
-def _explain_type(
-    rules: SourceRules, tree: Tree[Check], types: list[str], *, judged: bool, mates: tuple[str, ...]
-) -> TypeExplanation:
-    process, scalars, places, undecided, memoised = [], [], [], [], []
-    lookup = rules.generator.groups.lookup
+def _explain_type(rules: SourceRules, tree: Tree[Check], types: list[str], *, judged: bool, mates: tuple[str, ...]) -> TypeExplanation:
+    lookup, able = rules.generator.groups.lookup, rules.abilities
+    judges: tuple[Callable[[Leaf[Check]], bool], ...] = (
+        lambda leaf: rules.believes(leaf.check),
+        lambda leaf: atom_tree(leaf, able.scalars, lookup) != YES,
+        lambda leaf: atom_tree(leaf, able.places, lookup) != YES,
+    )
+    # What a judge cannot decide is true, and swallows the alternatives that stand beside it.
+    kept = [set(leaves(transform(tree, _keeping(judge)))) if judged else set() for judge in judges]
+    lists: tuple[list[str], ...] = ([], [], [])
+    undecided, memoised = [], []
     for leaf in dict.fromkeys(leaves(tree)):
         text = _text(leaf)
-        facts = rules.generator.groups.of_check(leaf.check)
-        if facts.group is not FactGroup.REST:
+        if rules.generator.groups.of_check(leaf.check).group is not FactGroup.REST:
             memoised.append(text)
-        if judged and rules.believes(leaf.check):
-            process.append(text)
-        elif judged and atom_tree(leaf, rules.abilities.scalars, lookup) != YES:
-            scalars.append(text)
-        elif judged and atom_tree(leaf, rules.abilities.places, lookup) != YES:
-            places.append(text)
+        place = next((number for number, those in enumerate(kept) if leaf in those), None)
+        if place is not None:
+            lists[place].append(text)
+        elif judged and any(judge(leaf) for judge in judges):
+            undecided.append(Undecided(text, "an alternative beside it is not judged in the same place"))
         else:
             undecided.append(Undecided(text, _reason(rules, leaf, judged=judged)))
+    process, scalars, places = lists
     return TypeExplanation(
         event_types=tuple(types),
         condition=_text(tree),
@@ -78,6 +84,10 @@ def _explain_type(
         memoised=tuple(memoised),
         shares_with=mates,
     )
+
+
+def _keeping(judge: Callable[[Leaf[Check]], bool]) -> Callable[[Leaf[Check]], Tree[Check]]:
+    return lambda leaf: leaf if judge(leaf) else YES
 
 
 def _reason(rules: SourceRules, leaf: Leaf[Check], *, judged: bool) -> str:

@@ -6,17 +6,19 @@ They are called with values of the right Python type only; the generated code se
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import re2
 
 from tiercel.engine.glob import is_glob, translate
-from tiercel.engine.text import clean, encoded
+from tiercel.engine.text import clean, encoded, has_fragments
 
 __all__ = ["glob", "in_networks", "path_prefix", "regex"]
 
 _BITS: Final = 8
+_SPECIAL: Final = re.compile(r"[*?\[\\]")
 
 
 def glob(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
@@ -25,6 +27,10 @@ def glob(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
     full = _compile(translate(raw.lower() if ignore_case else raw, ignore_case=ignore_case), latin=True).fullmatch
     if ignore_case:
         return lambda text: full(encoded(text).lower()) is not None
+    # Most patterns are paths: looking at what stands before the first special character costs a tenth of a match.
+    prefix = _SPECIAL.split(pattern, maxsplit=1)[0]
+    if prefix and not has_fragments(prefix):
+        return lambda text: text.startswith(prefix) and full(encoded(text)) is not None
     return lambda text: full(encoded(text)) is not None
 
 
@@ -78,7 +84,16 @@ def path_prefix(paths: Iterable[str]) -> Callable[[str], bool]:
         for part in filter(None, path.split("/")):
             node = node.globs.setdefault(part, (glob(part), _Node()))[1] if is_glob(part) else node.names.setdefault(part, _Node())
         node.end = True
-    return lambda text: root.matches([part for part in text.split("/") if part], 0)
+    firsts = None if root.end or root.globs else root.names
+
+    def match(text: str) -> bool:
+        if firsts is not None:  # most paths differ in the first component: do not split the rest
+            head = text.split("/", 2)
+            if len(head) > 1 and not head[0] and head[1] and head[1] not in firsts:
+                return False
+        return root.matches([part for part in text.split("/") if part], 0)
+
+    return match
 
 
 def in_networks(networks: Iterable[tuple[bytes, int]]) -> Callable[[bytes], bool]:

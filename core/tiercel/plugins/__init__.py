@@ -200,7 +200,7 @@ class PluginHost:
             return dataclasses.replace(plugin, state=State.DENIED, reason="denied by plugins.deny")
         if self._allow is not None and plugin.name not in self._allow and plugin.distribution != OWN:
             return dataclasses.replace(plugin, state=State.DENIED, reason="not in plugins.allow")
-        reason = version_mismatch(distribution, host_version)
+        reason = "" if plugin.distribution == OWN else version_mismatch(distribution, host_version)
         return dataclasses.replace(plugin, state=State.REFUSED, reason=reason) if reason else plugin
 
     def _enter(self, plugin: Plugin, entry_point: EntryPoint, manager: pluggy.PluginManager) -> _Contribution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ def explain_hook(module: object, error: Exception) -> str:
     """What is wrong with a hook of a plugin: a name that is none, with the near ones, or pluggy's own words."""
     known = [name for name in dir(hookspecs) if name.startswith("tiercel_")]
     for name in dir(module):
-        marks = getattr(getattr(module, name, None), f"{PROJECT}_impl", None)
+        marks = getattr(inspect.getattr_static(module, name, None), f"{PROJECT}_impl", None)
         if marks and not marks.get("optionalhook") and (marks.get("specname") or name) not in known:
             near = difflib.get_close_matches(name, known, n=1)
             return f'unknown hook "{name}"' + (f' (did you mean "{near[0]}"?)' if near else f"; known: {', '.join(known)}")

@@ -61,8 +61,8 @@ def test_btf_and_headers(root: Path, python: Path) -> None:
         ("exit 1", False, "no message"),
     ],
 )
-def test_bcc_is_asked_of_the_interpreter(root: Path, python: Path, tmp_path: Path, outcome: str, ok: bool, text: str) -> None:
-    (tmp_path / "outcome").write_text(outcome)
+def test_bcc_is_asked_of_the_interpreter(root: Path, python: Path, outcome: str, ok: bool, text: str) -> None:
+    (python.parent / "outcome").write_text(outcome)
     found = find("bcc", root, python=str(python))
     assert found.ok == ok
     assert text in found.found

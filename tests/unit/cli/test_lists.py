@@ -16,11 +16,11 @@ def test_fields_say_all_that_an_author_needs(run: Run) -> None:
     done = run("fields", "-s", "lab", "lab.")
     assert (done.code, done.err) == (0, "")
     heading, *rows = [line.split() for line in done.out.splitlines()]
-    assert heading == ["FIELD", "TYPE", "GROUP", "CHANGES", "SOURCES", "INPUTS", "OWNER", "DESCRIPTION"]
-    assert [row[:8] for row in rows] == [
-        ["lab.exe", "string", "process", "exec", "lab", "-", "tiercel-lab", "3.1"],
-        ["lab.flags", "uint32", "scalar", "event", "lab", "-", "tiercel-lab", "3.1"],
-        ["lab.short", "string", "process", "exec", "lab", "lab.exe", "tiercel-lab", "3.1"],
+    assert heading == ["FIELD", "ARGUMENT", "TYPE", "GROUP", "CHANGES", "SOURCES", "INPUTS", "OWNER", "DESCRIPTION"]
+    assert [row[:9] for row in rows] == [
+        ["lab.exe", "-", "string", "process", "exec", "lab", "-", "tiercel-lab", "3.1"],
+        ["lab.flags", "-", "uint32", "scalar", "event", "lab", "-", "tiercel-lab", "3.1"],
+        ["lab.short", "-", "string", "process", "exec", "lab", "lab.exe", "tiercel-lab", "3.1"],
     ]
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle.catalogue import CATALOGUE, FIELDS, FakeEvent, values_of
 from tests.oracle.reference import holds, may
-from tests.oracle.strategies import EVENT_TYPES, conditions, facts, hidden
+from tests.oracle.strategies import EVENT_TYPES, conditions, facts, hidden, literals_of, operators_of, values_for
 from tiercel.engine.codegen import Generator
 from tiercel.engine.groups import Groups
 from tiercel.engine.nnf import normal_form
-from tiercel.lang.ast import Node
+from tiercel.engine.tree import Leaf
+from tiercel.fields import FAILED, PENDING, Field, FieldType
+from tiercel.lang.ast import Check, FieldRef, ListValue, Node, TextValue
+from tiercel.lang.parser import parse
+
+_SAME = {"fd.net": "fd.ip", "fd.ip": "fd.net", "fd.snet": "fd.sip", "fd.sip": "fd.snet"}
+"""Fields of the same facts."""
 
 
 @st.composite
@@ -34,3 +42,33 @@ def test_may_mode_never_excludes_an_outcome_that_is_possible(node: Node, event: 
     outcomes = may(node, values_of(*event), FIELDS)
     assert generator.condition(normal_form(node), may=True)(FakeEvent(*event)) or True not in outcomes
     assert generator.condition(normal_form(node, negated=True), may=True)(FakeEvent(*event)) or False not in outcomes
+
+
+@pytest.mark.parametrize(
+    "name", ["fd.name", "evt.res", "evt.write", "evt.ratio", "evt.buffer", "fd.port", "fd.ip", "fd.sip", "fd.net", "fd.snet", "evt.sizes"]
+)
+def test_every_operator_on_every_value(name: str) -> None:
+    generator, field, wrong = Generator(Groups(CATALOGUE, "syscall")), FIELDS[name], []
+    events = [("open", {name: value, _SAME.get(name, name): value}) for value in (*values_for(field), None, PENDING, FAILED)]
+    for operator in operators_of(field.type, is_list=field.is_list):
+        for literal in literals_of(field.type, operator):
+            text = TextValue(literal)
+            check = Check(FieldRef(name), operator, ListValue((text,)) if operator in ("in", "intersects", "pmatch") else text)
+            matches = generator.condition(Leaf(check), may=False)
+            wrong += [(check, event) for event in events if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS)]
+    assert not wrong[:5]
+
+
+def test_values_read_more_than_once_are_read_once_per_event() -> None:
+    reads = 0
+
+    def get(_event: object) -> str:
+        nonlocal reads
+        reads += 1
+        return "c"
+
+    field = Field(name="demo.x", type=FieldType.STRING, description="", getter=get)
+    catalogue: Any = SimpleNamespace(get=lambda _name, _source: field)
+    text = "(demo.x = a and demo.x = b) or not demo.x != d or demo.x startswith anyof (e, f) or (demo.x exists and demo.x = c)"
+    assert Generator(Groups(catalogue, "syscall")).condition(normal_form(parse(text)), may=False)(None)
+    assert reads == 1

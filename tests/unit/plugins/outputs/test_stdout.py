@@ -99,7 +99,7 @@ def test_a_reader_that_left_is_permanent(monkeypatch: pytest.MonkeyPatch) -> Non
     piped(monkeypatch, 4, use)
 
 
-def test_without_a_loop_thread_or_helper_it_prints(tmp_path: Path) -> None:
+def test_several_share_standard_output() -> None:
     code = """
 import asyncio
 from tests.unit.plugins.outputs.support import Numbers, alert

@@ -1,0 +1,222 @@
+"""What the sensor costs per operation of a workload: the table of bench/README.md.
+
+    sudo /opt/tiercel/venv/bin/python bench/overhead.py [--rounds 11] [--workloads ../shared/bench/workloads]
+
+Every round runs each workload three times: without a sensor, with the floor program (one that looks the call's number up in an array on
+sys_exit, and does nothing else), and with Tiercel and its built-in rules. The extra cost of an operation is
+
+    (CPU of the workload with the sensor + CPU of all processes of the sensor until idle again - CPU of the workload without) / operations
+
+as the median over the rounds; in brackets the quartiles. Machines are noisy: compare figures of one run only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = Path(os.environ.get("TIERCEL_PREFIX", "/opt/tiercel"))
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One program of the workloads; `name` is the row's name, `arguments` follow the program."""
+
+    name: str
+    program: str
+    arguments: tuple[str, ...]
+    falco: str
+    target: str
+
+
+WORKLOADS = (
+    Workload("openclose, the process decides", "trusted/openclose", ("300000", "{tmp}/file"), "6.1", "0.8"),
+    Workload("openclose, the path decides", "openclose", ("300000", "{tmp}/file"), "6.1", "1.3"),
+    Workload("getppid", "getppid", ("3000000",), "0.14-0.18", "1.15 x floor"),
+    Workload("forkexec", "forkexec", ("1500",), "241", "80"),
+    Workload("tcpconn", "tcpconn", ("20000",), "12.8", "3"),
+)
+
+FLOOR = """
+BPF_ARRAY(wanted, u16, 512);
+struct regs { unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax; };
+RAW_TRACEPOINT_PROBE(sys_exit) {
+  u64 nr = 0;
+  bpf_probe_read_kernel(&nr, 8, &((struct regs *)ctx->args[0])->orig_ax);
+  u32 index = nr;
+  u16 *kind = wanted.lookup(&index);
+  if (!kind || !*kind) return 0;
+  return 1;
+}
+"""
+
+
+def cpu_of(pids: list[int]) -> float:
+    """CPU seconds of all threads of processes (proc_pid_schedstat: nanoseconds on the CPU)."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            total += int(task.read_text().split()[0])
+    return total / 1e9
+
+
+def children(pid: int) -> list[int]:
+    return [int(p) for f in Path(f"/proc/{pid}/task").glob("*/children") for p in f.read_text().split()]
+
+
+def pss(pids: list[int]) -> float:
+    """Proportional set size of processes, MiB."""
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
+
+
+class Sensor:
+    """A running Tiercel."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "sensor.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [PREFIX / "venv/bin/tiercel", "run", "-c", folder / "tiercel.yaml", "--stats"], stdout=subprocess.DEVNULL, stderr=log
+            )
+        while "watching" not in self.log.read_text():
+            if self.process.poll() is not None:
+                sys.exit(f"the sensor did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+        self.pids = [self.process.pid, *children(self.process.pid)]
+        self.start_cpu = cpu_of(self.pids) + self._dead_children()
+        time.sleep(0.5)  # the first snapshot's verdicts
+
+    def _dead_children(self) -> float:
+        """CPU of the loader and of processes that became others: what the supervisor has waited for."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+    def until_idle(self) -> float:
+        """CPU so far, once it has stopped growing."""
+        last = cpu_of(self.pids)
+        while True:
+            time.sleep(0.1)
+            now = cpu_of(self.pids)
+            if now - last < 0.002:
+                return now
+            last = now
+
+    def stop(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        return self.log.read_text()
+
+
+def run(workload: Workload, folder: Path) -> tuple[float, int]:
+    """(CPU seconds, operations) of one run."""
+    arguments = [a.format(tmp=folder) for a in workload.arguments]
+    out = subprocess.run([folder / workload.program, *arguments], capture_output=True, text=True, check=True).stdout
+    result = json.loads(out)
+    return result["user_s"] + result["sys_s"], result["ops"]
+
+
+@contextmanager
+def floor() -> Iterator[None]:
+    """The floor program, attached by a child process."""
+    code = f"import sys; sys.path.append({str(ROOT / 'plugins/sources/tiercel_ebpf_loader')!r})\nimport attach\nbcc = attach.import_bcc()\n"
+    code += f"b = bcc.BPF(text={FLOOR!r}, cflags=attach._cflags())\nprint('ready', flush=True)\nsys.stdin.read()\n"
+    child = subprocess.Popen(
+        ["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout.readline() == "ready\n"
+    try:
+        yield
+    finally:
+        child.stdin.close()
+        child.wait()
+
+
+def spread(values: list[float]) -> str:
+    low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else (values[0],) * 3
+    return f"{statistics.median(values):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def prepare(folder: Path, source: Path) -> None:
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    subprocess.run(["make", "-s", "-C", folder, "openclose", "getppid", "forkexec", "tcpconn", "spin"], check=True, stderr=subprocess.DEVNULL)
+    (folder / "trusted").mkdir(exist_ok=True)
+    shutil.copy2(folder / "openclose", folder / "trusted/openclose")
+    (folder / "trusted.yaml").write_text(f"- list: credential_programs\n  items: [{folder / 'trusted/openclose'}]\n")
+    (folder / "tiercel.yaml").write_text(f"rules_files: ['bundle:tiercel', '{folder}/trusted.yaml']\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--workloads", type=Path, default=ROOT.parent / "shared/bench/workloads")
+    parser.add_argument("--only", help="rows whose name contains this")
+    options = parser.parse_args()
+    chosen = [w for w in WORKLOADS if not options.only or options.only in w.name]
+    off: dict[str, list[float]] = {w.name: [] for w in chosen}
+    with_floor: dict[str, list[float]] = {w.name: [] for w in chosen}
+    workload_part: dict[str, list[float]] = {w.name: [] for w in chosen}
+    sensor_part: dict[str, list[float]] = {w.name: [] for w in chosen}
+    starts, sizes, idles, spins = [], [], [], []
+    with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/tmp") as name:  # noqa: S108  not /tmp: rules watch that
+        folder = Path(name)
+        folder.chmod(0o755)
+        prepare(folder, options.workloads)
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+            spins.append(float(json.loads(subprocess.run([folder / "spin"], capture_output=True, text=True, check=True).stdout)["user_s"]))
+            base: dict[str, float] = {}
+            for w in chosen:
+                cpu, ops = run(w, folder)
+                base[w.name] = cpu
+                off[w.name].append(cpu / ops * 1e6)
+            with floor():
+                for w in chosen:
+                    cpu, ops = run(w, folder)
+                    with_floor[w.name].append((cpu - base[w.name]) / ops * 1e6)
+            sensor = Sensor(folder)
+            starts.append(sensor.start_cpu)
+            for w in chosen:
+                before = sensor.until_idle()
+                cpu, ops = run(w, folder)
+                workload_part[w.name].append((cpu - base[w.name]) / ops * 1e6)
+                sensor_part[w.name].append((sensor.until_idle() - before) / ops * 1e6)
+            before, since = sensor.until_idle(), time.monotonic()
+            time.sleep(5)
+            idles.append((cpu_of(sensor.pids) - before) / (time.monotonic() - since) * 100)
+            sizes.append(pss(sensor.pids))
+            log = sensor.stop()
+    print(f"{options.rounds} rounds, kernel {os.uname().release}, spin {spread(spins)} s\n")
+    print("| workload | off, us | floor, us | Tiercel: extra, us | of it workload + sensor | target (scaled) | Falco stock |\n|" + "---|" * 7)
+    scale = {"openclose, the process decides": 3.4, "openclose, the path decides": 3.4, "forkexec": 660, "tcpconn": 31}
+    for w in chosen:
+        extra = [a + b for a, b in zip(workload_part[w.name], sensor_part[w.name], strict=True)]
+        target = w.target
+        if w.name in scale:
+            target = f"{float(w.target) * statistics.median(off[w.name]) / scale[w.name]:.2f}"
+        elif w.name == "getppid":
+            ratio = statistics.median(extra) / statistics.median(with_floor[w.name])
+            target = f"{w.target}: {ratio:.2f} x"
+        parts = f"{statistics.median(workload_part[w.name]):.2f} + {statistics.median(sensor_part[w.name]):.2f}"
+        print(f"| {w.name} | {spread(off[w.name])} | {spread(with_floor[w.name])} | **{spread(extra)}** | {parts} | {target} | {w.falco} |")
+    print(f"\nstart to first event {spread(starts)} CPU-s; idle {spread(idles)} % of a core; PSS {spread(sizes)} MiB\n")
+    print(log)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""`tiercel check` and `tiercel rules`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Run
+from tiercel.cli import rules as rules_command
+
+RULES = """\
+- macro: below_opt
+  condition: lab.exe startswith /opt/
+
+- rule: First
+  desc: The first.
+  condition: evt.type = open and below_opt and lab.flags = 3 and lab.short contains x
+  output: First (exe=%lab.exe)
+  priority: WARNING
+  tags: [b, a]
+
+- rule: Second
+  desc: The second.
+  condition: evt.type = close and lab.exe = /bin/sh
+  output: Second
+  priority: DEBUG
+  source: lab
+
+- rule: Third
+  desc: Not enabled.
+  condition: evt.type = open
+  output: Third
+  priority: ERROR
+  source: lab
+  enabled: false
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(rules_command, "COUNTERS", tmp_path / "no-sensor.json")
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES.replace("tags: [b, a]", "tags: [b, a]\n  source: lab"))
+    return path
+
+
+class TestCheck:
+    def test_everything_is_fine(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        done = run("check", "-r", str(rules))
+        assert (done.code, done.err) == (0, "")
+        assert done.out.splitlines() == [f"{tmp_path}/lab.yaml: ok", f"{rules}: ok", "2 of 3 rules would run"]
+        assert json.loads(run("check", "-r", str(rules), "--json").out) == {"ok": True, "problems": []}
+
+    def test_priority_counts(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        (tmp_path / "c.yaml").write_text("sources: {lab: }\npriority: notice\nrules_files: [rules.yaml]")
+        assert run("check", "-c", "c.yaml").out.splitlines()[-1] == "1 of 3 rules would run"
+
+    def test_mistakes_of_configuration_and_rules_are_reported_together(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        rules.write_text(rules.read_text().replace("lab.flags = 3", "lab.flag = 3").replace("DEBUG", "LOUD"))
+        (tmp_path / "c.yaml").write_text("priority: x\noutputs: {sdtout: }\nrules_files: [rules.yaml, missing.yaml]")
+        done = run("check", "-c", "c.yaml")
+        assert (done.code, done.out) == (2, "")
+        assert [line.split(" ")[0] for line in done.err.splitlines()] == [
+            "c.yaml:1:11:",
+            "c.yaml:2:11:",
+            f"{tmp_path}/missing.yaml:",
+        ]
+        (tmp_path / "c.yaml").write_text("priority: x\nrules_files: [rules.yaml]")
+        done = run("check", "-c", "c.yaml")
+        places = [":".join(line.split(":")[:2]) for line in done.err.splitlines()]
+        assert places[0] == "c.yaml:1"
+        assert set(places[1:]) == {f"{rules}:6", f"{rules}:16"}
+        assert all(line.count("\n") == 0 for line in done.err.splitlines())
+
+    def test_json_has_places_and_codes(self, run: Run, rules: Path) -> None:
+        rules.write_text(rules.read_text().replace("lab.flags = 3", "lab.flag = 3"))
+        done = run("check", "-r", str(rules), "--json")
+        assert done.code == 2
+        found = json.loads(done.out)
+        assert found["ok"] is False
+        [problem] = found["problems"]
+        assert (problem["file"], problem["line"], problem["warning"]) == (str(rules), 6, False)
+        assert "lab.flag" in problem["message"]
+
+    def test_broken_yaml(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "c.yaml").write_text("a: [")
+        done = run("check", "-c", "c.yaml")
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert done.err.startswith("c.yaml:2:1: bad YAML")
+
+    def test_a_component_that_is_not_installed(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        (tmp_path / "c.yaml").write_text("rules_files: [rules.yaml]")
+        done = run("check", "-c", "c.yaml")
+        assert done.code == 2
+        assert done.err == 'c.yaml: sources.ebpf: unknown source "ebpf"; known: lab\n'
+
+    def test_a_file_output_needs_its_grant(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        text = "sources: {lab: }\noutputs:\n  file: {grant: alerts}\nrules_files: [rules.yaml]\n"
+        (tmp_path / "c.yaml").write_text(text)
+        done = run("check", "-c", "c.yaml")
+        assert done.err == 'c.yaml:3:17: outputs.file.grant: expected one of: nothing, because there is none (got "alerts")\n'
+        (tmp_path / "c.yaml").write_text(f"{text}grants:\n  alerts: {{path: /var/log/a, mode: append}}\n")
+        assert run("check", "-c", "c.yaml").code == 0
+
+
+class TestList:
+    def test_table(self, run: Run, rules: Path) -> None:
+        done = run("rules", "list", "-r", str(rules))
+        assert (done.code, done.err) == (0, "")
+        assert [line.split() for line in done.out.splitlines()] == [
+            ["RULE", "PRIORITY", "SOURCE", "RUNS", "TAGS", "PLACE"],
+            ["First", "Warning", "lab", "yes", "a,b", f"{rules}:4"],
+            ["Second", "Debug", "lab", "yes", f"{rules}:12"],
+            ["Third", "Error", "lab", "no", f"{rules}:19"],
+        ]
+
+    def test_json(self, run: Run, rules: Path) -> None:
+        found = json.loads(run("rules", "list", "-r", str(rules), "--json").out)
+        assert [each["rule"] for each in found] == ["First", "Second", "Third"]
+        assert (found[0]["tags"], found[0]["event_types"], found[2]["runs"]) == (["a", "b"], ["open"], False)
+
+    def test_mistakes(self, run: Run, rules: Path) -> None:
+        rules.write_text(rules.read_text().replace("lab.flags = 3", "lab.flag = 3"))
+        done = run("rules", "list", "-r", str(rules))
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"{rules}:6:")
+
+
+    def test_warnings_go_to_stderr(self, run: Run, rules: Path) -> None:
+        rules.write_text(rules.read_text().replace("source: lab\n  enabled: false", "source: elsewhere"))
+        done = run("rules", "list", "-r", str(rules))
+        assert done.code == 0
+        assert "Third" not in done.out
+        assert done.err.startswith(f"{rules}:19:")
+        assert ": warning: " in done.err
+        assert ": warning: " in run("check", "-r", str(rules)).err
+
+
+class TestExplain:
+    def test_where_a_rule_is_judged(self, run: Run, rules: Path) -> None:
+        done = run("rules", "explain", "First", "-r", str(rules))
+        assert (done.code, done.err) == (0, "")
+        lines = done.out.splitlines()
+        assert lines[0] == "First (lab)"
+        assert any(line.startswith("for open: ") for line in lines)
+        process = lines.index(next(line for line in lines if line.startswith("  once per process:")))
+        kernel = lines.index(next(line for line in lines if line.startswith("  in the kernel, by scalars:")))
+        assert "lab.exe startswith /opt/" in "".join(lines[process:kernel])
+        assert "lab.short contains x" in "".join(lines[process:kernel])
+        assert "lab.flags = 3" in lines[kernel]
+        assert "reads: " in done.out
+
+    def test_what_cannot_be_judged_ahead_has_a_reason(self, run: Run, rules: Path) -> None:
+        [found] = json.loads(run("rules", "explain", "Second", "-r", str(rules), "--json").out)["types"]
+        assert found["event_types"] == ["close"]
+        assert found["scalars"] == []
+
+    def test_counters(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        counters = {
+            "time": 1_700_000_000,
+            "rules": {"First": {"matches": 3, "pending": 0, "failures": 1}},
+            "types": {"open": {"seen": 100, "dropped_process": 90}, "close": {"seen": 7}},
+        }
+        (tmp_path / "counters.json").write_text(json.dumps(counters))
+        done = run("rules", "explain", "First", "-r", str(rules), "--counters", "counters.json")
+        assert ": matches 3, failures 1\n  all open events: seen 100, dropped_process 90\n" in done.out
+        as_json = json.loads(run("rules", "explain", "First", "-r", str(rules), "--counters", "counters.json", "--json").out)
+        assert as_json["counters"]["rule"] == counters["rules"]["First"]  # type: ignore[index]
+        assert "counters" not in json.loads(run("rules", "explain", "First", "-r", str(rules), "--json").out)
+
+    def test_counters_of_a_running_sensor(self, run: Run, rules: Path) -> None:
+        rules_command.COUNTERS.write_text('{"time": 5, "rules": {}, "types": {}}')
+        assert "counted until" in run("rules", "explain", "First", "-r", str(rules)).out
+
+    @pytest.mark.parametrize(
+        ("content", "message"), [(None, "cannot be read: No such file"), ("{}", "holds no counters"), ("x", "holds no")]
+    )
+    def test_no_counters(self, run: Run, rules: Path, tmp_path: Path, content: str | None, message: str) -> None:
+        if content is not None:
+            (tmp_path / "counters.json").write_text(content)
+        done = run("rules", "explain", "First", "-r", str(rules), "--counters", "counters.json")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"tiercel: counters.json: {message}")
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("Frist", 'unknown rule "Frist" (did you mean "First"?); try `tiercel rules list`'),
+            ("Third", 'rule "Third" does not run: it is disabled, or less urgent than the configuration\'s priority'),
+        ],
+    )
+    def test_rules_that_do_not_run(self, run: Run, rules: Path, name: str, message: str) -> None:
+        done = run("rules", "explain", name, "-r", str(rules))
+        assert (done.code, done.err) == (2, f"tiercel: {message}\n")
