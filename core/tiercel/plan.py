@@ -23,7 +23,7 @@ __all__ = ["TRUE", "Atom", "Formula", "JudgedType", "SourcePlan"]
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One check on one field, literal values only.
+    """One check on one field, literal values only. It holds if the field satisfies the operator with *one of* the values.
 
     Attributes:
         field: name of the field, with its argument (``evt.arg.flags``).

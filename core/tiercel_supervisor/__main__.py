@@ -52,6 +52,8 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
         elif argument in (*READ_OPTIONS, APPEND_OPTION):
             previous = argument
             continue
+        elif argument[:2] in READ_OPTIONS:  # -cPATH
+            option, value = argument[:2], argument[2:]
         elif not (equals and option.startswith("--")):
             option, value = "", argument
         if option in ("-c", "--config"):

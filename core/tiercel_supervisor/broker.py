@@ -40,11 +40,11 @@ class Broker:
             message, fds = wire.receive(channel)
             for fd in fds:  # none is expected; kept ones would exhaust us
                 os.close(fd)
-        except (wire.WireError, OSError, ValueError):
+        except (wire.WireError, OSError, ValueError, RecursionError):  # the last: JSON nested too deep
             return False
         try:
             answer, out = self._answer(message)
-        except (Refused, LoaderError, OSError) as e:
+        except (Refused, LoaderError, OSError, RecursionError) as e:
             answer, out = {"error": str(e)}, {}
         try:
             wire.send(channel, answer | {"names": list(out)}, list(out.values()))

@@ -52,12 +52,14 @@ def _check_way(path: str, uid: int, gid: int) -> None:
     for part in parts:
         info = os.lstat(at)
         following = os.path.join(at, part)
+        if stat.S_ISLNK(info.st_mode):
+            raise Refused(f"{path}: not opened: a symbolic link is in the path ({at})")
         if _writable(info, uid, gid):
             try:
                 owner = os.lstat(following).st_uid
             except FileNotFoundError:
                 owner = 0  # O_CREAT | O_EXCL decides
-            if not info.st_mode & stat.S_ISVTX or owner != 0:
+            if not info.st_mode & stat.S_ISVTX or info.st_uid == uid or owner != 0:  # the owner renames in spite of the sticky bit
                 raise Refused(f"{path}: not opened: {at} can be written by the user that the sensor runs as; use a directory of root's")
         at = following
 
@@ -74,7 +76,7 @@ def open_granted(path: str, mode: str, uid: int, gid: int) -> int:
     Raises:
         Refused: by the rules above, or the system call failed.
     """
-    if not path.startswith("/") or os.path.normpath(path) != path:
+    if not path.startswith("/") or path.startswith("//") or "\0" in path or os.path.normpath(path) != path:
         raise Refused(f"{path}: not opened: the path must be absolute and plain (no '..', no '//')")
     try:
         _check_way(path, uid, gid)

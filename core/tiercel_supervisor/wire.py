@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import Any, Final
 
@@ -31,6 +32,15 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         WireError: end of stream, or not a message.
     """
     head, fds, _, _ = socket.recv_fds(channel, 4, MAX_DESCRIPTORS)
+    try:
+        return _rest(channel, head), fds
+    except BaseException:
+        for fd in fds:  # nobody else knows of them
+            os.close(fd)
+        raise
+
+
+def _rest(channel: socket.socket, head: bytes) -> dict[str, Any]:
     while 0 < len(head) < 4:
         part = channel.recv(4 - len(head))
         if not part:
@@ -48,4 +58,4 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     message = json.loads(bytes(data))
     if not isinstance(message, dict):
         raise WireError("not a message (expected an object)")
-    return message, fds
+    return message

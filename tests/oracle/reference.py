@@ -179,7 +179,7 @@ def _compare(kind: FieldType, operator: str, left: Any, right: Any) -> bool:
         case "iglob":
             return _glob(right.lower(), left.lower())
         case "regex":
-            return re.fullmatch(right.decode(), left.decode("utf-8", "replace")) is not None
+            return re.fullmatch(right.decode("utf-8", "replace"), left.decode("utf-8", "replace")) is not None
         case "pmatch":
             wanted = [part for part in right.split(b"/") if part]
             parts = [part for part in left.split(b"/") if part]

@@ -38,6 +38,8 @@ class Installation:
 
     def __init__(self, python: Path, plugins: Path) -> None:
         self.python, self.plugins = python, plugins
+        self.configuration = plugins.with_name("empty.yaml")
+        self.configuration.touch()
         self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(plugins), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def install(self, wheel: Path) -> None:
@@ -45,8 +47,9 @@ class Installation:
         call(*PIP, "install", "--no-index", "--no-deps", "--target", self.plugins, wheel)
 
     def tiercel(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Runs the command."""
-        command = [self.python, "-P", "-m", "tiercel", *arguments]
+        """Runs the command, with an empty configuration if it names none: the host's own does not count."""
+        configuration = () if "-c" in arguments else ("-c", self.configuration)
+        command = [self.python, "-P", "-m", "tiercel", *arguments, *configuration]
         return subprocess.run(command, env=self.environment, cwd=self.plugins, capture_output=True, text=True, check=False)
 
     def listed(self, name: str, *arguments: str | Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Abilities:
         scalars: field -> operators that it can evaluate exactly on scalars.
         places: field -> operators that it can look up in maps.
         max_classes: bits of a verdict per event type.
-        max_atoms: distinct place checks per event type.
+        max_atoms: distinct checks per event type, of scalars and of places each.
     """
 
     event_types: frozenset[str] | None = None

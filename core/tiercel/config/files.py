@@ -9,7 +9,7 @@ from typing import Final
 
 from tiercel.components.base import Host
 
-__all__ = ["READ", "Files", "why_unreadable"]
+__all__ = ["READ", "Files", "absolute", "why_unreadable"]
 
 READ: Final = "read:"
 """Prefix of the grants that the supervisor makes of files on the command line, followed by the absolute path."""
@@ -36,7 +36,7 @@ class Files:
             UnicodeDecodeError: it is not UTF-8.
             tiercel.UserError: the grant is refused.
         """
-        grant = f"{READ}{path.absolute()}"
+        grant = READ + absolute(path)
         if self._host is None or grant not in self._grants:
             return path.read_text(encoding="utf-8")
         with os.fdopen(self._host.open_granted(grant), encoding="utf-8") as file:
@@ -48,13 +48,18 @@ class Files:
         Raises:
             OSError: the directory cannot be listed.
         """
-        below = f"{READ}{path.absolute()}/"
+        below = f"{READ}{absolute(path)}/"
         granted = sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))
         if granted:
             return [path / name for name in granted]
         if not path.is_dir():
             return [path]
         return sorted(each for each in path.iterdir() if each.suffix in SUFFIXES and each.is_file())
+
+
+def absolute(path: Path) -> str:
+    """The path as the supervisor names it in grants: absolute and without ``..``, symbolic links as they are."""
+    return os.path.abspath(path)  # noqa: PTH100  Path.resolve follows links
 
 
 def why_unreadable(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tiercel.alert import Priority
+from tiercel.config.files import absolute
 
 __all__ = ["DEFAULT_FILE", "Config", "Grant", "RunOptions", "override"]
 
@@ -90,14 +91,14 @@ def override(config: Config, options: RunOptions) -> Config:
     if options.json:
         outputs = {name: {**each, "format": "json"} if _is(name, "stdout") else each for name, each in outputs.items()}
     if options.output_file:
-        path = str(options.output_file.absolute())
+        path = absolute(options.output_file)
         grants[APPEND + path] = Grant(path, "append")
         outputs["file/output-file"] = {"grant": APPEND + path, "format": "json" if options.json else "text"}
     return dataclasses.replace(
         config,
         outputs=outputs,
         grants=grants,
-        rules_files=tuple(str(path.absolute()) for path in options.rules) or config.rules_files,
+        rules_files=tuple(absolute(path) for path in options.rules) or config.rules_files,
         rule_matching=options.rule_matching or config.rule_matching,
     )
 

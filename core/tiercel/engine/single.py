@@ -115,8 +115,6 @@ def _test(kind: FieldType, operator: str, literal: Any, *, value: Value, names: 
         if has_fragments(literal):
             return _part("contains", encoded(literal).lower(), method(call("encoded", value()), "lower"))
         return _part("contains", lower(literal), call("lower", value()))
-    if operator == "pmatch":
-        return call(names.name(("paths", (literal,)), lambda: path_prefix([literal])), value())
     if operator in _MATCHERS:
         return call(names.name((operator, literal), lambda: _MATCHERS[operator](literal)), value())
     msg = f"operator {operator!r} is not known"

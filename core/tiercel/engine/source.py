@@ -53,6 +53,7 @@ class SourceRules:
         states: the rules with their counters, in matching order.
         generator: makes the functions; has the guards of computed fields.
         abilities: what the source can judge.
+        wanted: event types that a rule can match.
         judged: classes of each judged event type.
         plan: what the source gets.
     """

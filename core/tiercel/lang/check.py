@@ -129,7 +129,7 @@ class _Checker:
             return
         known = self.event_types
         if known is not None and operator in EQUALITY and _is_event_type(left.operand) and item.text not in known:
-            self.problems.append((f'unknown event type "{item.text}"{suggest(item.text, known)}', item.position))
+            self.problems.append((f"unknown event type {item.text}{suggest(item.text, known)}", item.position))
 
     def between(self, check: Check, left: _Side, right: Call) -> Call:
         """Checks a comparison of two fields or transformers; returns the right side, resolved."""

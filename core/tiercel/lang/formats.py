@@ -102,8 +102,11 @@ def parse_format(text: str, catalogue: FieldsView, source: str) -> Format:
         parts.append(text[at:])
     if problems:
         raise FormatError(tuple(problems))
-    fields = {part.key: part for part in reversed(parts) if isinstance(part, FormatField)}
-    return Format(text, tuple(parts), tuple(reversed(fields.values())))
+    fields: dict[str, FormatField] = {}
+    for each in parts:
+        if isinstance(each, FormatField):
+            fields.setdefault(each.key, each)
+    return Format(text, tuple(parts), tuple(fields.values()))
 
 
 def _token(text: str, percent: int, catalogue: FieldsView, source: str) -> tuple[FormatField, int]:

@@ -9,7 +9,7 @@ from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, MacroRef
 from tiercel.lang.patterns import is_simple
 from tiercel.lang.view import FieldsView
 
-__all__ = ["Hint", "checks", "hints"]
+__all__ = ["Hint", "checks", "hints", "is_deprecated"]
 
 _UNSAFE_OPERATORS: Final = frozenset({"=", "==", "!=", "in", "intersects", "pmatch"})
 _UNSAFE_PREFIXES: Final = ("ka.", "jevt.")
@@ -39,6 +39,11 @@ def checks(node: Node) -> Iterator[Check | MacroRef]:
             yield current
 
 
+def is_deprecated(field: str) -> bool:
+    """True for fields that Falco is about to drop."""
+    return field in _DEPRECATED or field.startswith(_DEPRECATED_PREFIX)
+
+
 def hints(node: Node, catalogue: FieldsView, source: str) -> list[Hint]:
     """All hints on a condition as it was written, that is before `tiercel.lang.check.check_condition`."""
     found: list[Hint] = []
@@ -50,8 +55,8 @@ def hints(node: Node, catalogue: FieldsView, source: str) -> list[Hint]:
 
 def _of_check(check: Check, catalogue: FieldsView, source: str) -> Iterator[Hint]:
     left = check.left.name if isinstance(check.left, FieldRef) else ""
-    if left in _DEPRECATED or left.startswith(_DEPRECATED_PREFIX):
-        yield Hint("LOAD_DEPRECATED_ITEM", f"{left} is deprecated", check.position)
+    if is_deprecated(left):
+        yield Hint("LOAD_DEPRECATED_ITEM", f"usage of deprecated field '{left}' has been detected in the condition", check.position)
     right = check.right
     if isinstance(right, ListName):
         yield Hint("LOAD_COMPILE_CONDITION", f'no list has the name "{right.name}"; it is taken as the text "{right.name}"', right.position)

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from tiercel.lang.ast import Node
 from tiercel.lang.evttypes import event_types
 from tiercel.lang.formats import Format, FormatError, parse_format
+from tiercel.lang.hints import is_deprecated
 from tiercel.lang.view import FieldsView
 from tiercel.registry import suggest
 from tiercel.ruleset.conditions import Condition, read_condition
@@ -101,11 +102,12 @@ class Compiler:
 
     def _report_circle(self, circle: list[str], usable: dict[str, Condition]) -> None:
         """Reports macros that use each other, once each, and takes them out."""
-        chain = " -> ".join(reversed(circle))
-        for name in dict.fromkeys(circle):
+        names = circle[:0:-1]  # the first is the last again, and each is used by the one behind it
+        for at, name in enumerate(names):
+            chain = [*names[at:], *names[:at], name]
             condition = usable.pop(name)
-            ref = next(ref for ref in condition.macros if ref.name in circle)
-            condition.report(self.reports, f"reference loop in macro '{name}' ({chain})", ref.position, code=VALIDATE)
+            ref = next(ref for ref in condition.macros if ref.name == chain[1])
+            condition.report(self.reports, f"reference loop in macro '{name}' ({' -> '.join(chain)})", ref.position, code=VALIDATE)
 
     def _resolves(self, condition: Condition) -> bool:
         """Whether all macros that a condition names exist where it can see them; reports those that do not."""
@@ -182,13 +184,17 @@ class Compiler:
             return None
         text = scalar.value.strip()
         before = len(scalar.value) - len(scalar.value.lstrip())
+        where = f'rule "{item.name}": output: '
         try:
-            return parse_format(text, self.catalogue, item.source)
+            output = parse_format(text, self.catalogue, item.source)
         except FormatError as error:
             for message, offset in error.problems:
-                where = f'rule "{item.name}": output: '
                 self.reports.at_offset(item.file, scalar, before + offset, "LOAD_ERR_COMPILE_OUTPUT", f"{where}{message}")
             return None
+        for field in filter(is_deprecated, (field.name for field in output.fields)):
+            message = f"{where}usage of deprecated field '{field}' has been detected in the rule output"
+            self.reports.at_node(item.file, scalar, "LOAD_DEPRECATED_ITEM", message, warning=True)
+        return output
 
     def _unused(self) -> None:
         for item in (*_ordered(self.lists.values()), *_ordered(self.macros.values())):

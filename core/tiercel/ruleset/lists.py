@@ -90,7 +90,8 @@ def substitute(text: str, lists: Mapping[str, str]) -> Substitution:
     for name, items in lists.items():
         at = result.text.find(name) if name else -1
         while at >= 0:
-            at = result.text.find(name, _replace(result, at, name, items))
+            after = _replace(result, at, name, items)  # changes the text that is searched
+            at = result.text.find(name, after)
     return result
 
 

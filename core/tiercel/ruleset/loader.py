@@ -109,6 +109,8 @@ class _Loader:
     def enable(self, item: EnableItem) -> None:
         """Sets the flag of a rule that exists."""
         rule = self.rules.get(item.name)
+        if item.broken:
+            return
         if rule is not None:
             rule.enabled = item.enabled
         elif item.name not in self.skipped:

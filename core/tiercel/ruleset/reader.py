@@ -122,19 +122,21 @@ class _ItemReader:
 
     def list_item(self, name: Scalar) -> ListItem:
         if not LIST_NAME.fullmatch(name.value):
-            self.warning(name, "LOAD_INVALID_LIST_NAME", "has an invalid name (expected no blanks, brackets, quotes, = or ,)")
+            message = f"List has an invalid name. List names should match a regular expression: {LIST_NAME.pattern}"
+            self.warning(name, "LOAD_INVALID_LIST_NAME", message)
         items = self.texts("items", required=True)
         return ListItem(name=name.value, file=self.file, node=name, items=items, broken=self.broken)
 
     def macro_item(self, name: Scalar) -> MacroItem:
         if not MACRO_NAME.fullmatch(name.value):
-            self.warning(name, "LOAD_INVALID_MACRO_NAME", "has an invalid name, conditions cannot use it (expected a letter, then letters, digits, _)")
+            message = f"Macro has an invalid name. Macro names should match a regular expression: {MACRO_NAME.pattern}"
+            self.warning(name, "LOAD_INVALID_MACRO_NAME", message)
         condition = self.optional_text("condition", required=True)
         return MacroItem(name=name.value, file=self.file, node=name, condition=condition, broken=self.broken)
 
     def rule_item(self, name: Scalar) -> RuleItem | EnableItem:
         if not any(key in self.keys for key in DEFINING) and "enabled" in self.keys:
-            self.warning(name, "LOAD_DEPRECATED_ITEM", "an item with nothing but enabled is deprecated")
+            self.warning(name, "LOAD_DEPRECATED_ITEM", "The standalone 'enabled' key usage is deprecated.")
             return EnableItem(name=name.value, file=self.file, node=name, enabled=self.flag("enabled", default=True), broken=self.broken)
         condition, output, desc, priority = (self.optional_text(key, required=True) for key in DEFINING)
         source = self.optional_text("source")
@@ -175,7 +177,10 @@ class _ItemReader:
             if name not in self.keys:
                 continue
             value = self.keys[name][1]
-            silent = not value.items if isinstance(value, Sequence) else isinstance(value, Scalar) and (value.value in FALSE or value.is_null)
+            if isinstance(value, Sequence):
+                silent = not value.items
+            else:
+                silent = isinstance(value, Scalar) and (value.value in FALSE or value.is_null)
             if not silent:
                 self.not_supported(name, instead)
 

@@ -56,7 +56,7 @@ class Sensor:
         self._options = options
         self._supervised = supervised
         files = Files(supervised, supervised.grants if supervised else ())
-        name, text = (str(options.config_file), files.read(options.config_file)) if options.config_file else read(None, files=files)
+        name, text = read(options.config_file, files=files)
         config, self._plugins = load(text, name, validate=apart)
         self._config: Config = override(config, options)
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})

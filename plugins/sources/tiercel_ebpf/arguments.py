@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from typing import Any, Final
 
+from tiercel import PENDING
 from tiercel_ebpf import records as r
 from tiercel_ebpf import sockets
 from tiercel_ebpf.event import SyscallEvent
@@ -65,11 +66,13 @@ def protocol(event: SyscallEvent) -> str | None:
     return sockets.protocol(event.head) if event.head[0] >= r.CONNECT else "<NA>"
 
 
-def open_flags(event: SyscallEvent) -> str | None:
-    """Flags of an open as names, None for other events."""
+def open_flags(event: SyscallEvent) -> Any:
+    """Flags of an open as names, None for other events, PENDING where they were in user memory only (an openat2 that failed)."""
     head = event.head
     if head[0] not in r.OPENS or not head[r.A0 + 1]:
         return None
+    if head[r.A0 + 1] != 1:
+        return PENDING
     left = int(head[r.A0] & 0xFFFFFFFF)
     names = []
     for value, name in OPEN_FLAGS:

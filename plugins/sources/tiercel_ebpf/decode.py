@@ -51,12 +51,13 @@ class SyscallDecoder(Decoder):
         self._number = 0
         self._refresh: Callable[[], RawBatch | None] = lambda: None
         self._refreshed = False
-        self._settling: deque[tuple[int, Process]] = deque()
+        self._settling: deque[Process] = deque()
         self._cgroup_by_id: dict[tuple[int, int], str] = {}
         self._mounts: dict[int, str] = {}
         self._accounts: dict[int, str] = {}
         self._judging = False
         self._wants: frozenset[str] = frozenset()
+        self._quiet: frozenset[int] = frozenset()
         self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0}
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
@@ -64,6 +65,7 @@ class SyscallDecoder(Decoder):
         self._refresh = refresh
         self._judging = bool(plan.judged)
         self._wants = wanted(plan)
+        self._quiet = frozenset(range(1, r.LAST_STATE_KIND + 1)) - {r.KINDS.index(t) for t in plan.wanted_types if t in r.KINDS}
         self._snapshot()
         self._refreshed = False
 
@@ -92,13 +94,14 @@ class SyscallDecoder(Decoder):
                 self._read_mounts(record)
             elif isinstance(record, r.Accounts):
                 self._read_accounts(record)
-            elif isinstance(record, (bytes, memoryview)):
+            elif isinstance(record, bytes):
                 self._row(record, lines)
 
-    def _row(self, record: bytes | memoryview, lines: Mapping[tuple[int, int, int], bytes]) -> None:
+    def _row(self, record: bytes, lines: Mapping[tuple[int, int, int], bytes]) -> None:
         h = r.HEAD.unpack_from(record)
         if h[r.FLAGS] & r.F_CHANGING:
             return
+        self._cgroups(h, record)  # remembered for the process's verdict
         known = self.table.get(h[r.TGID])
         identity = (h[r.TGID], h[r.START], h[r.EXEC_ID])
         if known is not None and (known.pid, known.start, known.exec_id) == identity and known.image is not UNKNOWN:
@@ -133,17 +136,14 @@ class SyscallDecoder(Decoder):
 
     # Processes
 
-    def _new(self, h: tuple[Any, ...], record: bytes | memoryview, args: bytes | None, kernel_thread: bool) -> Process:  # noqa: FBT001
+    def _new(self, h: tuple[Any, ...], record: bytes, args: bytes | None, kernel_thread: bool) -> Process:  # noqa: FBT001
         """A process from an exec record or a row."""
         flags = h[r.FLAGS]
-        exepath: Any = PENDING
-        if "exe" not in self._wants or kernel_thread:
-            exepath = None
-        elif not flags & r.F_CUT and h[r.LEN + r.REAL]:
+        path: bytes | None = b""
+        if "exe" in self._wants and not kernel_thread:
             start = r.STRINGS + h[r.AT + r.REAL]
-            exepath = str(bytes(record[start : start + h[r.LEN + r.REAL]]), "utf-8", "surrogateescape")
-        comm = bytes(record[A_COMM : A_COMM + 16]).split(b"\0", 1)[0]
-        image = self.table.image(comm, exepath, args, memfd=bool(flags & r.F_MEMFD))
+            path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
+        image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
         process = Process(
             pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=h[r.A0], image=image, context=h[r.UID : r.RESULT]
         )
@@ -152,15 +152,16 @@ class SyscallDecoder(Decoder):
 
     def _settle(self, process: Process, time: int) -> None:
         if self._judging:
+            process.settles = time
             if len(self._settling) >= MAX_SETTLING:
                 self._settling.popleft()
-            self._settling.append((time, process))
+            self._settling.append(process)
 
-    def _exec(self, h: tuple[Any, ...], record: bytes | memoryview) -> Process:
+    def _exec(self, h: tuple[Any, ...], record: bytes) -> Process:
         args: bytes | None = b""
         if "args" in self._wants:
             start = r.STRINGS + h[r.AT + r.ARGS]
-            args = bytes(record[start : start + h[r.LEN + r.ARGS]])
+            args = record[start : start + h[r.LEN + r.ARGS]]
             if h[r.FLAGS] & r.F_ARGS_CUT and not args:
                 args = None
         process = self._new(h, record, args, False)  # noqa: FBT003
@@ -168,7 +169,7 @@ class SyscallDecoder(Decoder):
         return process
 
     def _fork(self, h: tuple[Any, ...], parent: Process) -> None:
-        if h[r.FLAGS] & r.F_THREAD:
+        if h[r.FLAGS] & r.F_THREAD or parent.image is UNKNOWN:  # of an unknown parent: its first event asks for a snapshot
             return
         child = Process(
             pid=h[r.A0] & 0xFFFFFFFF, start=h[r.A0 + 1], exec_id=h[r.A0 + 3], ppid=h[r.TGID], vpid=h[r.A0 + 2], image=parent.image,
@@ -203,30 +204,36 @@ class SyscallDecoder(Decoder):
 
     # Events
 
-    def replay(self, record: bytes) -> None:
-        """Takes a record of the journal: only the table changes."""
-        h = r.HEAD.unpack_from(record)
+    def replay(self, record: bytes, head: tuple[Any, ...] = ()) -> None:
+        """Takes a record for its state alone: only the table changes."""
+        h = head or r.HEAD.unpack_from(record)
         kind = h[r.KIND]
         if kind in r.EXECS:
-            self._exec(h, record)
+            if h[r.RESULT] >= 0:
+                self._exec(h, record)
         elif kind in r.FORKS:
             parent = self.table.get(h[r.TGID])
-            if parent is not None:
-                self._fork(h, parent)
+            if parent is None or parent.start != h[r.START] or parent.exec_id != h[r.EXEC_ID]:
+                parent = self._process(h)
+            self._fork(h, parent)
         elif kind == r.EXIT:
             self.table.remove(h[r.TGID], h[r.START])
 
     def decode(self, batch: RawBatch) -> Iterator[SyscallEvent]:
         """The events of a batch, and processes that want a verdict as events without a type."""
-        event, names, unpack, offset = self._event, r.KINDS, r.HEAD.unpack_from, batch.clock_offset
+        event, names, unpack, offset, quiet = self._event, r.KINDS, r.HEAD.unpack_from, batch.clock_offset, self._quiet
+        young = batch.clock - SETTLED
         self._refreshed = False
         for position, record in batch.records:
             try:
                 h = unpack(record)
                 kind = h[0]
                 event.type = names[kind]
-            except (IndexError, ValueError, struct.error):
+            except (IndexError, struct.error):
                 self._counts["malformed"] += 1
+                continue
+            if kind in quiet:  # no rule looks at it: only the table changes
+                self.replay(record, h)
                 continue
             flags = h[2]
             if kind in r.EXECS and h[16] >= 0:
@@ -240,7 +247,10 @@ class SyscallDecoder(Decoder):
             event.flags, event.tid, event.ppid, event.uid, event.gid, event.loginuid, event.sid, event.tty = flags, *h[7:14]
             event.result = h[16]
             event.pending = process.image is UNKNOWN
-            event.wants_verdict = flags & 1 and kind > r.LAST_STATE_KIND and (process.judged != h[9:16] or h[3] > process.judged_at)
+            event.wants_verdict = (
+                flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young
+                and (process.judged != h[9:16] or h[3] > process.judged_at)
+            )  # fmt: skip
             event.cgroups = self._cgroups(h, record)
             if kind in r.OPENS:
                 self._paths(event, flags, h)
@@ -254,12 +264,13 @@ class SyscallDecoder(Decoder):
                 self._fork(h, process)
             elif kind == r.EXIT:
                 self.table.remove(h[6], h[4])
-        yield from self._settled(batch.clock)
+        if self._settling:
+            yield from self._settled(young)
 
-    def _settled(self, now: int) -> Iterator[SyscallEvent]:
+    def _settled(self, young: int) -> Iterator[SyscallEvent]:
         event, settling = self._event, self._settling
-        while settling and settling[0][0] + SETTLED <= now:
-            process = settling.popleft()[1]
+        while settling and settling[0].settles <= young:
+            process = settling.popleft()
             if not process.alive or process.judged is not None or process.image is UNKNOWN:
                 continue
             event.type, event.process, event.image, event.wants_verdict = "", process, process.image, True
@@ -268,7 +279,7 @@ class SyscallDecoder(Decoder):
             event.cgroups = self._cgroup_by_id.get(process.context[5:7], PENDING)
             yield event
 
-    def _cgroups(self, h: tuple[Any, ...], record: bytes | memoryview) -> Any:
+    def _cgroups(self, h: tuple[Any, ...], record: bytes) -> Any:
         """``pids=PATH unified=PATH`` of the calling thread, remembered by the ids of the groups."""
         if "cgroups" not in self._wants:
             return None

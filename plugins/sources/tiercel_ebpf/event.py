@@ -50,7 +50,7 @@ class SyscallEvent:
         self.process: Process
         self.image: Image
         self.head: tuple[Any, ...] = ()
-        self.raw: bytes | memoryview = b""
+        self.raw = b""
         self.result: Any = None
         self.name: Any = None
         self.nameraw: Any = None
@@ -72,7 +72,7 @@ class SyscallEvent:
         """A string of the record."""
         at, length = self.head[23 + number], self.head[31 + number]
         start = 168 + at
-        return str(bytes(self.raw[start : start + length]), "utf-8", "surrogateescape")
+        return str(self.raw[start : start + length], "utf-8", "surrogateescape")
 
     def ancestors(self) -> list[Process]:
         """Parent, grandparent, ..., repaired once if the chain ends too early."""

@@ -76,7 +76,7 @@ def _open_mode(wanted: int) -> Getter:
         head = event.head
         if head[0] not in OPENS:
             return False
-        if not head[18]:
+        if head[18] != 1:
             return PENDING if head[18] == 2 else False
         mode = head[17] & 3  # O_ACCMODE, include/uapi/asm-generic/fcntl.h
         return mode in (wanted, 2)

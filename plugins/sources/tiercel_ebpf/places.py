@@ -35,12 +35,14 @@ class _Bits:
 class Places:
     """Fills the maps of one loaded plan."""
 
-    def __init__(self, *, rows: list[str], row_count: int, keys: Mapping[str, int], places: int, networks: int) -> None:
-        """`rows` are the event types by row of the maps' values, `places` and `networks` descriptors."""
+    def __init__(self, *, rows: list[str], row_count: int, keys: Mapping[str, int], places: int, networks: int, bits: int, filter_map: int) -> None:
+        """`rows` are the event types by row of the maps' values, `places`, `networks` and `filter_map` descriptors, `bits` the filter's size."""
         self._row = {name: i for i, name in enumerate(rows)}
         self._rows = row_count
         self._seed, self._factor = keys["HASH_SEED"], keys["HASH_FACTOR"]
         self._places = Map(places, key_size=16, value_size=16 * row_count + 8 + TEXT)
+        self._bits = bits
+        self._filter = Map(filter_map, key_size=4, value_size=1 << (bits - 3))
         self._networks = Map(networks, key_size=24, value_size=8 * row_count)
 
     def fill(self, entries: Iterable[Entry], *, set_number: int) -> None:
@@ -58,10 +60,14 @@ class Places:
                 if e.sure:
                     bits.sure[row] |= 1 << e.atom
             bits.maybe[row] |= 1 << e.atom
+        present = 0
         for (kind, text), bits in paths.items():
-            key = struct.pack("<QII", path_hash(text, seed=self._seed, factor=self._factor), set_number, kind)
+            hash_ = path_hash(text, seed=self._seed, factor=self._factor)
+            present |= 1 << (hash_ >> (64 - self._bits))
+            key = struct.pack("<QII", hash_, set_number, kind)
             head = struct.pack(f"<{2 * self._rows}QII", *bits.maybe, *bits.sure, len(text), 0)
             self._places.update(key, head + text[:COMPARED].ljust(TEXT, b"\0"))
+        self._filter.update(bytes(4), present.to_bytes(1 << (self._bits - 3), "little"))
         for (address, length), own in networks.items():
             # The kernel finds the longest prefix only: each holds what the shorter ones around it say as well.
             around = [b for (a, n), b in networks.items() if n <= length and _masked(address, n) == a]

@@ -33,7 +33,7 @@ UNKNOWN: Final = Image(PENDING, PENDING, PENDING, PENDING, PENDING)
 class Process:
     """One process image of one process; a new exec makes a new one."""
 
-    __slots__ = ("alive", "context", "exec_id", "image", "judged", "judged_at", "pid", "ppid", "start", "vpid")
+    __slots__ = ("alive", "context", "exec_id", "image", "judged", "judged_at", "pid", "ppid", "settles", "start", "vpid")
 
     def __init__(self, *, pid: int, start: int, exec_id: int, ppid: int, vpid: Any, image: Image, context: tuple[Any, ...]) -> None:
         """`context` is what a record said of credentials, session, terminal and control groups when the image began."""
@@ -42,6 +42,7 @@ class Process:
         self.alive = True
         self.judged: tuple[Any, ...] | None = None  # context of the last verdict, and when it was written
         self.judged_at = 0
+        self.settles = 0  # when its image began, by the kernel's clock
 
 
 class Table:
@@ -81,19 +82,27 @@ class Table:
         process.alive = False
         return self._by_pid.pop(pid)
 
-    def image(self, name: bytes, exepath: Any, args: bytes | None, *, memfd: Any) -> Image:
-        """An image of these values; equal ones are one object while they are remembered."""
+    def image(self, name: bytes, exepath: bytes | None, args: bytes | None, *, memfd: Any) -> Image:
+        """An image of these values; equal ones are one object while they are remembered.
+
+        Args:
+            name: short name, padded with NULs.
+            exepath: path of the executable; empty if there is none or nobody reads it, None if it is not known.
+            args: arguments, each followed by a NUL; None if they are not known.
+            memfd: the executable lives in memory only.
+        """
         key = (name, exepath, args, memfd)
         image = self._images.get(key)
         if image is None:
             if len(self._images) >= MAX_IMAGES:
                 self._images.clear()
-            comm = name.decode(errors="surrogateescape")
+            comm = name.split(b"\0", 1)[0].decode(errors="surrogateescape")
+            path: Any = PENDING if exepath is None else exepath.decode(errors="surrogateescape") or None
             if args is None:
-                image = Image(comm, PENDING, exepath, PENDING, memfd)
+                image = Image(comm, PENDING, path, PENDING, memfd)
             else:
                 words = args.removesuffix(b"\0").decode(errors="surrogateescape").split("\0") if args else []
-                image = Image(comm, words[0] if words else comm, exepath, tuple(words[1:]), memfd)
+                image = Image(comm, words[0] if words else comm, path, tuple(words[1:]), memfd)
             self._images[key] = image
         return image
 

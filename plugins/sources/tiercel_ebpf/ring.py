@@ -32,11 +32,11 @@ class Ring:
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
 
-    def read(self, limit: int) -> list[tuple[int, memoryview]]:
-        """Up to `limit` records that are complete: (position, record). The views are valid until the position is released."""
+    def read(self, limit: int) -> list[tuple[int, bytes]]:
+        """Up to `limit` records that are complete: (position, record)."""
         at, end = self.position, _position.unpack_from(self._mapping)[0]
         mask, data, head = self._size - 1, self._data, _head.unpack_from
-        out: list[tuple[int, memoryview]] = []
+        out: list[tuple[int, bytes]] = []
         append = out.append
         while at < end and len(out) < limit:
             start = at & mask
@@ -45,7 +45,7 @@ class Ring:
                 break
             size = length & 0x3FFFFFFF
             if not length & DISCARDED:
-                append((at, data[start + 8 : start + 8 + size]))
+                append((at, bytes(data[start + 8 : start + 8 + size])))
             at += size + 15 & ~7
         self.position = at
         return out

@@ -21,7 +21,7 @@ from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, translate
 from tiercel_ebpf.verdicts import Verdicts
 
 BATCH: Final = 1024
-BUSY_PAUSE: Final = 0.005
+BUSY_PAUSE: Final = 0.008
 """Seconds between two readings while records keep coming: a batch costs less than its records one by one."""
 BACKLOG: Final = 1 << 16
 """Bytes in the ring at which the reader does not pause."""
@@ -81,7 +81,7 @@ class EbpfSource(Source):
         answer = loaded.answer
         places = Places(
             rows=answer["placed"], row_count=answer["place_rows"], keys=answer["keys"], places=self._descriptors["places"],
-            networks=self._descriptors["networks"],
+            networks=self._descriptors["networks"], bits=answer["filter_bits"], filter_map=self._descriptors["filter"],
         )  # fmt: skip
         places.fill(entries, set_number=SET)
         self._set_control("set", SET)
@@ -138,9 +138,9 @@ class EbpfSource(Source):
             batch.acknowledge = self._acknowledgement(records, ring.position)
         return batch
 
-    def _acknowledgement(self, records: list[tuple[int, memoryview]], end: int) -> Callable[[], None]:
+    def _acknowledgement(self, records: list[tuple[int, bytes]], end: int) -> Callable[[], None]:
         journal = self._journal
-        state = [bytes(v) for _, v in records if v[0] <= r.LAST_STATE_KIND] if journal is not None else []
+        state = [v for _, v in records if v[0] <= r.LAST_STATE_KIND] if journal is not None else []
 
         def acknowledge() -> None:
             if journal is not None:

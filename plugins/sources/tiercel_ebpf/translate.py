@@ -57,7 +57,10 @@ _NUMBERS: Final = {
 }  # fmt: skip
 _OPERATORS: Final = {"=": "eq", "==": "eq", "!=": "ne", "in": "in", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _ERRORS: Final = {name: number for number, name in errno.errorcode.items()}
-_CODES: Final = {word: ord(char) for char, word in TYPES.items()} | {char: ord(char) for char in TYPES}
+_CODES: Final = {
+    "fd.type": {word: ord(char) for char, word in TYPES.items()},
+    "fd.typechar": {char: ord(char) for char in TYPES},
+}
 TRUE: Final = ["true"]
 
 
@@ -97,12 +100,13 @@ class _Scalars:
             return self._compare("result", "lt", [0], negated=flipped != (values[0] is not True))
         if atom.field == "evt.res":
             parts = [self._compare("result", "ge", [0], negated=flipped)] if "SUCCESS" in values else []
-            numbers = [-_ERRORS[v] for v in values if isinstance(v, str) and v in _ERRORS]
+            numbers = [number for v in values if isinstance(v, str) and (number := _error(v))]
             if numbers or not parts:
                 parts.append(self._compare("result", "in", numbers, negated=flipped))
             return ["and" if flipped else "or", *parts]
         if atom.field in ("fd.type", "fd.typechar"):
-            codes = [_CODES[v] for v in values if isinstance(v, str) and v in _CODES]
+            table = _CODES[atom.field]
+            codes = [table[v] for v in values if isinstance(v, str) and v in table]
             if atom.operator == "!=":
                 return self._compare("fd_type", "ne", codes or [0], negated=negated)
             return self._compare("fd_type", "in", codes, negated=negated)
@@ -112,6 +116,14 @@ class _Scalars:
                 return TRUE
             return self._compare("protocol", "in", numbers, negated=negated)
         return TRUE
+
+
+def _error(text: str) -> int:
+    """The negative result that evt.res shows as this text (`arguments.result_text`), 0 if none."""
+    if text in _ERRORS:
+        return -_ERRORS[text]
+    number = int(text) if text.startswith("-") and text[1:].isascii() and text[1:].isdigit() and len(text) <= 5 else 0
+    return number if str(number) == text and -number not in errno.errorcode else 0
 
 
 def _absolute(value: Any) -> bytes | None:
@@ -136,6 +148,12 @@ def _path_entries(operator: str, value: Any) -> list[tuple[str, bytes, bool]] | 
     return [("exact", path_or_none, True)]
 
 
+def _overlaps_mapped(address: bytes, bits: int | None) -> bool:
+    """True if an IPv6 network holds addresses that the kernel takes for IPv4 ones: for rules these are no part of it."""
+    shift = 128 - min(96, 128 if bits is None else bits)
+    return int.from_bytes(address, "big") >> shift == 0xFFFF_0000_0000 >> shift
+
+
 def place_entries(event_type: str, number: int, atom: Atom) -> list[Entry] | None:
     """The map entries that stand for an atom; None if it cannot be looked up for events of this type."""
     out: list[Entry] = []
@@ -158,6 +176,8 @@ def place_entries(event_type: str, number: int, atom: Atom) -> list[Entry] | Non
             if not isinstance(address, bytes):
                 return None
             width = len(address) * 8
+            if width == 128 and _overlaps_mapped(address, bits):
+                return None
             mapped = address if width == 128 else b"\0" * 10 + b"\xff\xff" + address
             out.append(Entry(event_type, number, "net", mapped, bits=128 - width + (width if bits is None else bits)))
         else:

@@ -7,10 +7,11 @@ from typing import Final
 from tiercel import ChangePoint, SourcePlan
 
 COLLECT: Final[dict[str, frozenset[str]]] = {
-    "exe": frozenset({"proc.exepath", "proc.pexepath", "proc.aexepath"}),
+    "exe": frozenset({"proc.exepath", "proc.pexepath", "proc.aexepath", "evt.arg"}),
     "args": frozenset(
         {
             "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.exeline", "proc.pexe", "proc.pcmdline", "proc.aexe", "proc.acmdline",
+            "evt.arg",
         }
     ),
     "ppid": frozenset(

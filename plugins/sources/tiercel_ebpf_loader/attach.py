@@ -15,13 +15,13 @@ import sysconfig
 from pathlib import Path
 from typing import Any, Final
 
-from generate import CONTROL, HOOKS, KIND, LAYOUT, STAGES, KernelError, call_table, kernel_constants, keys, placed, program
+from generate import CONTROL, FILTER_BITS, HOOKS, KIND, LAYOUT, STAGES, KernelError, call_table, kernel_constants, keys, placed, program
 from btf import VMLINUX, Btf
 from plan import Plan
 
 PERSISTENT: Final = ("events", "programs", "calls", "control", "counters")
 """Maps that survive a reload."""
-PER_PLAN: Final = ("verdicts", "places", "networks")
+PER_PLAN: Final = ("verdicts", "places", "networks", "filter")
 """Maps of one generation that the sensor writes."""
 DISPATCHERS: Final = {"call": "sys_exit", "exec": "sched_process_exec", "fork": "sched_process_fork", "exit": "sched_process_exit"}
 TRACING: Final = 26  # BPF_PROG_TYPE_TRACING, include/uapi/linux/bpf.h
@@ -112,6 +112,7 @@ def load(plan: Plan, inherited: dict[str, int]) -> tuple[dict[str, Any], dict[st
         "keys": secret,
         "control": CONTROL,
         "ring_bytes": plan.ring_bytes,
+        "filter_bits": FILTER_BITS,
         "place_rows": max(1, len(placed(plan))),
         "placed": [j.kind for j in placed(plan)],
     }

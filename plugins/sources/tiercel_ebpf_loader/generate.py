@@ -61,6 +61,14 @@ MEMBERS: Final[dict[str, str]] = {
 }
 """What the program reads of kernel structures."""
 
+FILTER_BITS: Final = 15
+"""Size of the filter before the place map: 2 ** 15 bits, 4 KiB."""
+CHUNKS: Final = {
+    "DENTRY": {"dentry__d_seq": 4, "dentry__d_parent": 8, "dentry__d_name": 16},
+    "FILE": {"file__f_flags": 4, "file__f_inode": 8, "file__f_path": 16},
+}
+"""Members (and their sizes) that the program reads together; they must lie within 64 bytes."""
+
 PROGRAM: Final = ("base.h", "walk.h", "task.h", "judge.h", "place.h", "calls.h", "report.h", "open.h", "sockets.h", "hooks.h", "tasks.h")
 
 
@@ -96,8 +104,14 @@ def kernel_constants(btf: Btf) -> dict[str, int]:
     if missing or out["kernfs_node__parent"] < 0 or group is None:
         what = ", ".join(missing) or "the control groups"
         raise KernelError(f"this kernel's BTF does not describe {what}; the eBPF source needs Linux 5.8 or later with CONFIG_CGROUPS")
-    if out["cred__egid"] != out["cred__euid"] + 4:
-        raise KernelError("struct cred: egid does not follow euid on this kernel; please report its version")
+    near = {"path__dentry": "path__mnt", "vfsmount__mnt_sb": "vfsmount__mnt_root", "mount__mnt_mountpoint": "mount__mnt_parent"}
+    apart = [f"{a}, {b}" for a, b in near.items() if out[a] - out[b] != 8]  # what the program reads in one go
+    for name, parts in CHUNKS.items():
+        first, end = min(out[p] for p in parts), max(out[p] + size for p, size in parts.items())
+        out[f"{name}_FROM"], out[f"{name}_SIZE"] = first, end - first
+        apart += [f"{', '.join(parts)}"] if end - first > 64 else []
+    if apart:
+        raise KernelError(f"members that lie side by side elsewhere do not on this kernel ({'; '.join(apart)}); please report its version")
     out["CGROUP_SUBSYS"] = group
     out["THREAD_SIZE"], out["TOP_OF_STACK_PADDING"] = 16384, 0  # x86-64, arch/x86/include/asm/page_64_types.h without KASAN
     return out
@@ -107,10 +121,16 @@ FREE: Final = ("result", "fd")
 """Scalars that cost no load: looked at before the others."""
 
 
+def _number(value: int) -> str:
+    """C of a number; the smallest has no literal of its own: 9223372036854775808 would be unsigned, and compare so."""
+    return f"{value}LL" if value > -(1 << 63) else f"({value + 1}LL - 1)"
+
+
 def _leaf(atom: Scalar, *, negated: bool) -> str:
-    name = atom.scalar
-    test = " || ".join(f"v_{name} {COMPARISONS[atom.op]} {value}LL" for value in atom.values) or "0"
-    return f"{'MAY_NOT' if negated else 'MAY'}(st_{name}, ({test}))"
+    index = SCALARS.index(atom.scalar)
+    value, state = (f"c->{atom.scalar}", "1") if atom.scalar in FREE else (f"c->v[{index}]", f"c->st[{index}]")
+    test = " || ".join(f"{value} {COMPARISONS[atom.op]} {_number(v)}" for v in atom.values) or "0"
+    return f"{'MAY_NOT' if negated else 'MAY'}({state}, ({test}))"
 
 
 def _scalar_formula(formula: Formula, atoms: tuple[Scalar, ...], only: tuple[str, ...]) -> str:
@@ -127,26 +147,18 @@ def _scalar_formula(formula: Formula, atoms: tuple[Scalar, ...], only: tuple[str
     return "1" if "1" in parts else "(" + " || ".join(parts) + ")"
 
 
-def _scalar_masks(name: str, judged: Iterable[Judged]) -> str:
-    """The mask of scalars for some kinds: first by what costs nothing, then by what must be loaded, each loaded once."""
+def _scalar_masks(name: str, judged: Iterable[Judged], known: tuple[str, ...]) -> str:
+    """The mask of scalars for some kinds, those that are not in `known` being anything. Each is computed once, into the call's scratch."""
     lines = [f"static __always_inline u64 {name}(struct call *c, u32 kind)", "{", "  u64 m = 0;"]
-    alike: dict[tuple[object, ...], list[int]] = {}
+    alike: dict[tuple[tuple[Scalar, ...], tuple[Formula, ...]], list[int]] = {}
     for j in judged:
         alike.setdefault((j.atoms, j.scalars), []).append(KIND[j.kind])
     for (atoms, formulas_), kinds in alike.items():
-        assert isinstance(atoms, tuple)
-        assert isinstance(formulas_, tuple)
-        used = [s for s in SCALARS if any(a.scalar == s for a in atoms)]
+        used = [s for s in known if s not in FREE and any(a.scalar == s for a in atoms)]
+        bits = _bits([_scalar_formula(f, atoms, known) for f in formulas_], "    ")
         lines.append("  if (" + " || ".join(f"kind == {k}" for k in kinds) + ") {")
-        for part in (FREE, tuple(SCALARS)):
-            lines += [
-                f"    s64 v_{s} = 0; int st_{s} = scalar_{s}(c, &v_{s});" for s in used if (s in part) and (part is FREE or s not in FREE)
-            ]
-            if part is FREE:
-                lines += ["    if (!(" + " || ".join(_scalar_formula(f, atoms, part) for f in formulas_) + ")) return 0;"]
-            else:
-                lines += _bits([_scalar_formula(f, atoms, part) for f in formulas_], "    ")
-        lines += ["    return m;", "  }"]
+        lines += [f"    c->st[{i}] = scalar_{s}(c, &c->v[{i}]);" for s in used for i in (SCALARS.index(s),)]
+        lines += [*bits, "    return m;", "  }"]
     return "\n".join([*lines, "  return ALL_ONES;", "}"])
 
 
@@ -197,11 +209,12 @@ def formulas(plan: Plan) -> str:
     with_places = placed(plan)
     index = {j.kind: i for i, j in enumerate(with_places)}
     parts = [
-        _numbers("open_slot", {KIND[j.kind]: i for i, j in enumerate(plan.judged)}, 255),
+        _numbers("slot_of", {KIND[j.kind]: i for i, j in enumerate(plan.judged)}, 255),
         _numbers("place_type", {KIND[j.kind]: index[j.kind] for j in with_places}, 255),
         _numbers("classes", {KIND[j.kind]: (1 << j.classes) - 1 for j in plan.judged}, -1),
-        _scalar_masks("scalars_open", [j for j in plan.judged if j.kind in OPENS]),
-        _scalar_masks("scalars_socket", [j for j in plan.judged if j.kind not in OPENS]),
+        _scalar_masks("scalars_free", plan.judged, FREE),
+        _scalar_masks("scalars_open", [j for j in plan.judged if j.kind in OPENS], SCALARS),
+        _scalar_masks("scalars_socket", [j for j in plan.judged if j.kind not in OPENS], SCALARS),
         _place_masks(with_places),
     ]
     return "\n".join(parts) + "\n"
@@ -228,6 +241,10 @@ def program(plan: Plan, constants: dict[str, int], secret: dict[str, int]) -> st
     defines |= {
         "REPORT_THREADS": int("threads" in plan.collect),
         "REPORT_FAILED_EXEC": int("failed_exec" in plan.collect),
+        "OPEN_MODE": int(any(a.scalar == "fd_type" for j in plan.judged if j.kind in OPENS for a in j.atoms)),
+        "SCALARS": len(SCALARS),
+        "FILTER_BITS": FILTER_BITS,
+        "FILTER_WORDS": 1 << (FILTER_BITS - 6),
         "GENERATION": plan.generation,
         "RING_PAGES": plan.ring_bytes // 4096,
         "KINDS": 32,

@@ -25,6 +25,8 @@ MAX_CLASSES: Final = 64
 MAX_ATOMS: Final = 64
 MAX_VALUES: Final = 64
 MAX_NODES: Final = 4096
+MAX_DEPTH: Final = 100
+"""Of formulas: well below what this interpreter's stack and the compiler's brackets allow."""
 _INT64: Final = 1 << 63
 
 
@@ -106,10 +108,12 @@ def _object(where: str, value: object, keys: set[str]) -> Mapping[str, Any]:
     return value
 
 
-def _formula(where: str, value: object, atoms: int, budget: list[int]) -> Formula:
+def _formula(where: str, value: object, atoms: int, budget: list[int], depth: int = 0) -> Formula:
     budget[0] -= 1
     if budget[0] < 0:
         raise _fail(where, "more", f"at most {MAX_NODES} nodes")
+    if depth > MAX_DEPTH:
+        raise _fail(where, "deeper", f"formulas nested at most {MAX_DEPTH} deep")
     if not isinstance(value, list) or not value or not isinstance(value[0], str):
         raise _fail(where, value, "a formula")
     kind, rest = value[0], value[1:]
@@ -118,7 +122,7 @@ def _formula(where: str, value: object, atoms: int, budget: list[int]) -> Formul
     if kind in ("atom", "not") and len(rest) == 1:
         return Formula(kind, atom=_number(where, rest[0], 0, atoms - 1))
     if kind in ("and", "or") and rest:
-        return Formula(kind, parts=tuple(_formula(where, r, atoms, budget) for r in rest))
+        return Formula(kind, parts=tuple(_formula(where, r, atoms, budget, depth + 1) for r in rest))
     raise _fail(where, kind, "true, false, atom, not, and, or")
 
 
@@ -126,7 +130,7 @@ def _scalar(where: str, value: object) -> Scalar:
     item = _object(where, value, {"scalar", "op", "values"})
     if item["scalar"] not in SCALARS:
         raise _fail(f"{where}.scalar", item["scalar"], "one of " + ", ".join(SCALARS))
-    if item["op"] not in COMPARISONS:
+    if not isinstance(item["op"], str) or item["op"] not in COMPARISONS:
         raise _fail(f"{where}.op", item["op"], "one of " + ", ".join(COMPARISONS))
     values = _list(f"{where}.values", item["values"], MAX_VALUES)
     return Scalar(item["scalar"], item["op"], tuple(_number(f"{where}.values", v, -_INT64, _INT64 - 1) for v in values))

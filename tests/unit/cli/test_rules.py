@@ -127,7 +127,6 @@ class TestList:
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith(f"{rules}:6:")
 
-
     def test_warnings_go_to_stderr(self, run: Run, rules: Path) -> None:
         rules.write_text(rules.read_text().replace("source: lab\n  enabled: false", "source: elsewhere"))
         done = run("rules", "list", "-r", str(rules))

@@ -180,7 +180,7 @@ class TestOptions:
         assert config.grants == {f"append:{path}": Grant(path, "append")}
 
     def test_rules_and_matching(self) -> None:
-        config = override(Config(rules_files=("x",)), RunOptions(rules=(Path("/a"), Path("b")), rule_matching="all"))
+        config = override(Config(rules_files=("x",)), RunOptions(rules=(Path("/x/../a"), Path("b")), rule_matching="all"))
         assert config.rules_files == ("/a", str(Path("b").absolute()))
         assert config.rule_matching == "all"
 
@@ -220,6 +220,7 @@ class TestRules:
         files = Files(Reader(), ["read:/root/rules/b.yaml", "read:/root/rules/a.yaml", "read:/root/one.yaml", "append:/x"])
         assert files.expand(Path("/root/rules")) == [Path("/root/rules/a.yaml"), Path("/root/rules/b.yaml")]
         assert files.read(Path("/root/rules/a.yaml")) == "content of read:/root/rules/a.yaml"
+        assert files.read(Path("/root/x/../rules/a.yaml")) == "content of read:/root/rules/a.yaml"
         assert files.expand(Path("/root/one.yaml")) == [Path("/root/one.yaml")]
         (tmp_path / "open.yaml").write_text("mine")
         assert files.read(tmp_path / "open.yaml") == "mine"

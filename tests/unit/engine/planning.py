@@ -23,7 +23,10 @@ ABILITIES = Abilities(
     event_types=KNOWN,
     judged_types=frozenset({"open", "connect"}),
     compared=ChangePoint.CREDENTIALS,
-    scalars={"evt.flags": ALL, "evt.res": frozenset({"=", "<", ">="}), "evt.write": frozenset({"="}), "evt.ratio": ALL, "evt.sizes": ALL},
+    scalars={
+        "evt.flags": ALL, "evt.res": frozenset({"=", "<", ">="}), "evt.write": frozenset({"="}), "evt.ratio": ALL, "evt.sizes": ALL,
+        "proc.aname": ALL,
+    },
     places={
         "fd.name": frozenset({"=", "in", "startswith", "pmatch"}), "fd.ip": frozenset({"="}), "fd.net": ALL, "fd.sip": ALL,
         "fd.snet": frozenset({"=", "in"}), "fd.base": frozenset({"endswith", "!="}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from tiercel.engine.groups import Groups
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.tree import Leaf
 from tiercel.fields import FAILED, PENDING, Field, FieldType
-from tiercel.lang.ast import Check, FieldRef, ListValue, Node, TextValue
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue, Node, TextValue
 from tiercel.lang.parser import parse
 
 _SAME = {"fd.net": "fd.ip", "fd.ip": "fd.net", "fd.snet": "fd.sip", "fd.sip": "fd.snet"}
@@ -56,6 +57,46 @@ def test_every_operator_on_every_value(name: str) -> None:
             check = Check(FieldRef(name), operator, ListValue((text,)) if operator in ("in", "intersects", "pmatch") else text)
             matches = generator.condition(Leaf(check), may=False)
             wrong += [(check, event) for event in events if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS)]
+    assert not wrong[:5]
+
+
+@pytest.mark.parametrize("name", ["fd.name", "evt.write", "proc.aname", "evt.sizes", "fd.port"])
+def test_a_field_exists_when_it_has_a_value(name: str) -> None:
+    generator, leaf = Generator(Groups(CATALOGUE, "syscall")), Leaf(Check(FieldRef(name), "exists", None))
+    exists, may_exist = generator.condition(leaf, may=False), generator.condition(leaf, may=True)
+    for value in values_for(FIELDS[name]):
+        assert exists(FakeEvent("open", {name: value})) is (value != ())
+    assert not exists(FakeEvent("open", {name: None}))
+    assert not may_exist(FakeEvent("open", {name: None}))
+    assert not exists(FakeEvent("open", {name: PENDING}))
+    assert may_exist(FakeEvent("open", {name: PENDING}))
+
+
+@pytest.mark.parametrize("modifier", ["oneof", "anyof", "allof"])
+def test_every_modifier_on_every_value(modifier: str) -> None:
+    generator, wrong = Generator(Groups(CATALOGUE, "syscall")), []
+    events = [("open", {"fd.name": value}) for value in (*values_for(FIELDS["fd.name"]), None, PENDING, FAILED)]
+    for operator in ("=", "!=", "contains", "startswith", "endswith", "icontains", "glob", "iglob", "regex"):
+        literals = ["a", "A", "/etc", "", "\udcc3", *literals_of(FieldType.STRING, operator)[:4]]
+        for chosen in itertools.chain(itertools.product(literals, repeat=2), [(), ("a",), ("a", "ab", "/etc")]):
+            check = Check(FieldRef("fd.name"), operator, ListValue(tuple(map(TextValue, chosen))), modifier)
+            matches = generator.condition(Leaf(check), may=False)
+            wrong += [(check, event) for event in events if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS)]
+    assert not wrong[:5]
+
+
+@pytest.mark.parametrize(("left", "right"), [("fd.name", "proc.exe"), ("evt.flags", "proc.uid"), ("evt.sizes", "evt.sizes")])
+def test_every_operator_between_two_fields(left: str, right: str) -> None:
+    generator, field, wrong = Generator(Groups(CATALOGUE, "syscall")), FIELDS[left], []
+    values = (*values_for(field), None, PENDING, FAILED)
+    events = [("open", {left: one, right: other}) for one in values for other in values]
+    for operator in set(operators_of(field.type, is_list=field.is_list)) - {"pmatch", "regex"}:
+        check = Check(FieldRef(left), operator, Call("val", (FieldRef(right),)))
+        matches, may_match = generator.condition(Leaf(check), may=False), generator.condition(Leaf(check, negated=True), may=True)
+        for event in events:
+            if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS):
+                wrong.append((check, event))
+            assert may_match(FakeEvent(*event)) is (False in may(check, values_of(*event), FIELDS))
     assert not wrong[:5]
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from tests.oracle.catalogue import CATALOGUE, FakeEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.oracle.catalogue import CATALOGUE, FIELDS, FakeEvent, values_of
+from tests.oracle.reference import holds
+from tests.oracle.strategies import TEXTS, conditions, facts
 from tests.unit.engine.planning import ABILITIES, rule
 from tiercel.alert import Alert, Priority, alert_id
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
 from tiercel.fields import PENDING
+from tiercel.lang.ast import Check, FieldRef, Node, TextValue
 from tiercel.ruleset.model import Rule
 
 OPEN = {"proc.name": "cat", "proc.exe": "/usr/bin/cat", "proc.uid": 0, "evt.write": True, "fd.name": "/etc/shadow", "evt.res": 3}
@@ -97,6 +103,20 @@ def test_a_condition_never_mixes_views() -> None:
 def test_an_exception_for_one_view_does_not_hide_another() -> None:
     engine = engine_of(rule("r", "evt.type = open and not fd.name startswith /tmp"))
     assert engine.evaluate(viewed("/tmp/link", "/etc/shadow"))
+
+
+@given(nodes=st.lists(conditions(), min_size=1, max_size=4), known=facts(), paths=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
+def test_rules_match_when_they_do_in_any_view(nodes: list[Node], known: dict[str, Any], paths: list[str]) -> None:
+    nodes.append(Check(FieldRef("fd.name"), "startswith", TextValue("/e")))
+    rules = [rule(f"r{number}", node) for number, node in enumerate(nodes)]
+    expected = [
+        each.name for each in rules if any(holds(each.condition, values_of("open", {**known, "fd.name": path}), FIELDS) for path in paths)
+    ]
+    every, first = engine_of(*rules, matching="all"), engine_of(*rules)
+    for _ in range(3):  # also from the memos
+        event = viewed(*paths, **known)
+        assert names(every.evaluate(event)) == expected
+        assert names(first.evaluate(event)) == expected[:1]
 
 
 def test_rule_order_goes_before_the_order_of_views() -> None:

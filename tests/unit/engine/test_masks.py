@@ -11,7 +11,7 @@ from tests.oracle.catalogue import CATALOGUE, FIELDS, FakeEvent, values_of
 from tests.oracle.formulas import scalar_and_place_mask
 from tests.oracle.reference import holds
 from tests.oracle.strategies import EVENT_TYPES, checks, conditions, facts, hidden
-from tests.unit.engine.planning import ABILITIES, rule
+from tests.unit.engine.planning import ABILITIES, plan_of, rule
 from tiercel.engine.planner import build
 from tiercel.fields import ChangePoint
 from tiercel.lang.ast import Node, Not
@@ -78,3 +78,26 @@ def test_formulas_of_one_check_are_implied_by_it(check: Node, negated: bool, see
         for known in seen:
             values = values_of(judged.event_type, known)
             assert scalar_and_place_mask(judged, values) or not holds(node, values, FIELDS)
+
+
+def test_each_group_of_facts_drops_what_it_can() -> None:
+    plan = plan_of(
+        "evt.type = open and proc.name = a and evt.flags = 1 and fd.name = /x",
+        "evt.type = open and proc.name = a and evt.flags = 2 and fd.name = /y",
+        "evt.type = open and proc.name = b and evt.buffer = c",
+    )
+    masks = plan.sources["syscall"].program("open").masks
+
+    def mask(name: str, flags: int, path: str) -> int:
+        event = FakeEvent("open", {"proc.name": name, "evt.flags": flags, "fd.name": path})
+        return [masks(event) for _ in range(3)][-1]  # places are judged from their second appearance on
+
+    assert mask("a", 1, "/x") == 0b001
+    assert mask("a", 2, "/y") == 0b010
+    assert mask("a", 2, "/x") == mask("a", 3, "/x") == mask("c", 1, "/x") == 0
+    assert mask("b", 1, "/z") == 0b100
+
+
+def test_a_rule_that_nothing_judges_ahead_survives_every_event() -> None:
+    masks = plan_of("evt.type = open and evt.buffer = c", "evt.type = open").sources["syscall"].program("open").masks
+    assert masks(FakeEvent("open", {})) == 0b11

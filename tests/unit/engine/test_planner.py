@@ -81,7 +81,7 @@ def test_networks_come_without_host_bits() -> None:
     "check",
     [
         "fd.name glob /etc/*", "fd.name pmatch (/etc/*)", "tolower(fd.name) = /etc", "fd.name = val(proc.exe)", "fd.name = oneof (/a)",
-        "evt.sizes in (1, 2)", "evt.res > 1",
+        "evt.sizes in (1, 2)", "evt.res > 1", "proc.aname != x", "proc.aname = x",
     ],
 )  # fmt: skip
 def test_what_a_source_cannot_judge_exactly_is_true_in_both_polarities(check: str) -> None:

@@ -5,6 +5,8 @@ struct pt_regs { unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax,
 struct qstr { u32 hash, len; u64 name; };                 /* include/linux/dcache.h */
 
 #define RD(dst, base, off) bpf_probe_read_kernel(&(dst), sizeof(dst), (void *)((u64)(base) + (off)))
+/* The current task is a pointer that the verifier knows the type of: what it leads to is loaded directly, without a call. */
+#define AT(type, base, off) (*(type *)((u8 *)(base) + (off)))
 #define PATH_END 4095                                     /* paths are built backwards, their last byte before this index */
 #define TEXT_MAX 16384                                    /* strings of a record start below this; the last may be 4095 long */
 #define STRINGS 8
@@ -52,12 +54,21 @@ struct work {                                             /* one record under co
 };
 struct counts { u64 seen, by_process, by_scalars, by_place, passed, lost, compat, unjudged; };
 struct verdict { u64 check, start, exec_id, generation, guard[5], mask[SLOTS]; };
-struct call { u64 task, file, sk; s64 result; u64 arg[4]; u32 kind, flags, have, mode, compat; u16 family, protocol, lport, rport; };
-struct walk { u64 dentry, mount, root, parent; u32 pos; };
+struct call {                                             /* the call that ended, and what it was about */
+  u64 file, inode, sk;
+  s64 result, fd;
+  u64 arg[4];
+  u64 head[8];                                            /* the part of the file that holds flags, inode and path */
+  s64 v[SCALARS]; u32 st[SCALARS];                        /* scalars: values, and whether they are known */
+  u32 kind, flags, mode, compat;
+  u16 family, protocol, lport, rport;
+};
+struct address { u8 peer[16], own[16]; u16 family, peer_port, own_port, user; };
+struct walk { u64 dentry, mount, root, parent; u32 pos, pad; u64 chunk[8]; };
 struct hits { u64 maybe, sure; };
-struct opening {                                          /* an open under way: what its two stages share */
+struct opening {                                          /* a call under way: what its stages share */
   u64 mask, vfsmount, dentry, superblock, base, base_mount;
-  u32 unjudged, undecided, flags, same, behind_bind;
+  u32 unjudged, flags, same, behind_bind;
   s32 length;
 };
 struct slash { u64 hash; u32 at, pad; };                  /* a '/' of a path: the hash of all up to it */
@@ -66,7 +77,7 @@ struct hashing { u64 all, name; u32 slashes, pad; struct slash slash[64]; };
 struct paths {                                            /* scratch of one run; twice the length that is masked: copies stay in bounds */
   u8 walk[8192]; u8 user[8192];
   struct walk k; struct hits h; struct hashing hash; struct opening o;
-  struct verdict v; struct call c; struct pt_regs regs;
+  struct verdict v; struct call c; struct address a; struct pt_regs regs;
 };
 
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);

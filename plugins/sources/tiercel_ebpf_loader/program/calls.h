@@ -8,30 +8,28 @@
 #define AF_INET 2
 #define AF_INET6 10
 
-#define HAVE_FILE 1
-#define HAVE_SOCK 2
-
-/* What the descriptor of the call is: loaded only if a formula asks. */
-static __always_inline void load_file(struct call *c, s64 fd)
+/* The file of the call's descriptor; flags, inode and path by one read. */
+static __always_inline void load_file(struct call *c)
 {
-  if (c->have & HAVE_FILE) return;
-  c->have |= HAVE_FILE;
-  c->file = fd >= 0 ? file_of(c->task, fd) : 0;
+  c->file = c->fd >= 0 ? file_of(c->fd) : 0;
   if (!c->file) return;
-  u64 inode = 0; u16 mode = 0;
-  RD(c->flags, c->file, file__f_flags);
-  RD(inode, c->file, file__f_inode);
-  RD(mode, inode, inode__i_mode);
+  bpf_probe_read_kernel(c->head, FILE_SIZE, (void *)(c->file + FILE_FROM));
+  c->flags = *(u32 *)((u8 *)c->head + file__f_flags - FILE_FROM);
+  c->inode = *(u64 *)((u8 *)c->head + file__f_inode - FILE_FROM);
+}
+#define FILE_PATH(c) ((u64 *)((u8 *)(c)->head + file__f_path - FILE_FROM)) /* vfsmount, dentry */
+
+static __always_inline void load_mode(struct call *c)
+{
+  u16 mode = 0;
+  if (c->file) RD(mode, c->inode, inode__i_mode);
   c->mode = mode;
 }
 
-static __always_inline void load_socket(struct call *c, s64 fd)
+static __always_inline void load_socket(struct call *c)
 {
   u64 socket = 0;
-  if (c->have & HAVE_SOCK) return;
-  load_file(c, fd);
-  c->have |= HAVE_SOCK;
-  if (!c->file || (c->mode & S_IFMT) != S_IFSOCK) return;
+  if ((c->mode & S_IFMT) != S_IFSOCK) return;
   RD(socket, c->file, file__private_data);
   RD(c->sk, socket, socket__sk);
   if (!c->sk) return;
@@ -42,71 +40,51 @@ static __always_inline void load_socket(struct call *c, s64 fd)
   c->rport = (u16)(c->rport << 8 | c->rport >> 8);
 }
 
-/* The descriptor that the event is about. */
-static __always_inline s64 fd_of(struct call *c) { return c->kind == KIND_CONNECT ? (s64)(s32)c->arg[0] : c->result; }
-
-/* Scalars. Each returns 0 if the event has no such value, 1 if *v is it, 2 if it cannot be known here. */
-static __always_inline int scalar_result(struct call *c, s64 *v) { *v = c->result; return 1; }
-static __always_inline int scalar_fd(struct call *c, s64 *v) { *v = fd_of(c); return 1; }
-
+/* Scalars, of what has been loaded. Each returns 0 if the event has no such value, 1 if *v is it, 2 if it cannot be known here. */
 static __always_inline int open_flags(struct call *c, s64 *v)
 {
-  if (c->result >= 0) { load_file(c, c->result); *v = c->flags; return c->file ? 1 : 2; }
-  if (c->kind == KIND_OPEN) { *v = c->arg[1]; return 1; }
-  if (c->kind == KIND_OPENAT) { *v = c->arg[2]; return 1; }
-  if (c->kind == KIND_CREAT) { *v = 1; return 1; }        /* O_WRONLY among others */
-  return 2;                                               /* openat2: the flags are in user memory */
+  if (c->kind > KIND_CREAT) { *v = 0; return 0; }
+  if (c->result >= 0) { *v = c->flags; return c->file ? 1 : 2; }
+  *v = c->kind == KIND_OPEN ? c->arg[1] : c->kind == KIND_OPENAT ? c->arg[2] : 1 /* creat: O_WRONLY among others */;
+  return c->kind == KIND_OPENAT2 ? 2 : 1;                 /* openat2: the flags are in user memory */
 }
 static __always_inline int scalar_open_read(struct call *c, s64 *v)
 {
   int known = open_flags(c, v);
-  if (c->kind >= KIND_CREAT) { *v = 0; return 1; }
   *v = (*v & 3) == 0 || (*v & 3) == 2;
+  if (c->kind >= KIND_CREAT) { *v = 0; return 1; }
   return known;
 }
 static __always_inline int scalar_open_write(struct call *c, s64 *v)
 {
   int known = open_flags(c, v);
-  if (c->kind > KIND_CREAT) { *v = 0; return 1; }
   *v = (*v & 3) == 1 || (*v & 3) == 2;
-  return known;
+  return c->kind > KIND_CREAT ? 1 : known;                /* not an open: known to be false */
 }
 
-/* The type of the descriptor as a character, fields.py: FD_TYPES. */
+/* The type of the descriptor as a character, arguments.py: TYPES. */
 static __always_inline int scalar_fd_type(struct call *c, s64 *v)
 {
-  s64 fd = fd_of(c);
-  if (fd < 0) return 0;
-  load_file(c, fd);
-  if (!c->file) return c->kind == KIND_CONNECT ? 0 : 2;
   u32 type = c->mode & S_IFMT;
-  if (type == 0100000 || type == 0020000 || type == 0060000) { *v = 'f'; return 1; }
-  if (type == 0040000) { *v = 'd'; return 1; }
-  if (type == 0010000) { *v = 'p'; return 1; }
-  if (type != S_IFSOCK) return 2;
-  load_socket(c, fd);
-  if (c->family == AF_INET) { *v = '4'; return 1; }
-  if (c->family == AF_INET6) { *v = '6'; return 1; }
-  if (c->family == AF_UNIX) { *v = 'u'; return 1; }
-  return 2;
+  if (c->fd < 0) return 0;
+  if (!c->file) return c->kind == KIND_CONNECT ? 0 : 2;
+  *v = type == 0100000 || type == 0020000 || type == 0060000 ? 'f' : type == 0040000 ? 'd' : type == 0010000 ? 'p'
+     : c->family == AF_INET ? '4' : c->family == AF_INET6 ? '6' : c->family == AF_UNIX ? 'u' : 0;
+  return *v ? 1 : 2;
 }
 static __always_inline int scalar_protocol(struct call *c, s64 *v)
 {
-  s64 fd = fd_of(c);
-  if (fd < 0) return 0;
-  load_socket(c, fd);
-  if (!c->sk && c->file && (c->mode & S_IFMT) == S_IFSOCK) return 2;
-  *v = c->family == AF_INET || c->family == AF_INET6 ? c->protocol : -1; /* fields.py: text "<NA>" */
-  return 1;
+  if (c->fd < 0) return 0;
+  *v = c->family == AF_INET || c->family == AF_INET6 ? c->protocol : -1; /* arguments.py: text "<NA>" */
+  return !c->sk && c->file && (c->mode & S_IFMT) == S_IFSOCK ? 2 : 1;
 }
 
 /* True if the peer's address in the socket is that of this call; after a failure only user memory has it. */
 static __always_inline int peer_known(struct call *c) { return c->sk && (c->result == 0 || c->result == -EINPROGRESS); }
 static __always_inline int scalar_server_port(struct call *c, s64 *v)
 {
-  load_socket(c, fd_of(c));
-  if (c->sk && c->family != AF_INET && c->family != AF_INET6) return 0;
   *v = c->rport;
+  if (c->sk && c->family != AF_INET && c->family != AF_INET6) return 0;
   return c->kind == KIND_CONNECT && peer_known(c) ? 1 : 2;
 }
 

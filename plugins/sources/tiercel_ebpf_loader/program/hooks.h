@@ -22,64 +22,66 @@ int on_other_call(struct bpf_raw_tracepoint_args *ctx)
   struct work *w = work.lookup(&zero);
   if (!s || !w) return 0;
   struct call *c = &s->c;
-  if (c->kind == KIND_SOCKETCALL) {                       /* i386: connect is number 3 of socketcall(2), its arguments in user memory */
-    u32 args[3] = {};
-    if (c->arg[0] != 3) return 0;
-    bpf_probe_read_user(args, sizeof(args), (void *)c->arg[1]);
-    c->kind = KIND_CONNECT;
-    c->arg[0] = args[0]; c->arg[1] = args[1]; c->arg[2] = args[2];
-  }
   struct counts *n = counts_of(c->kind);
   if (!n) return 0;
-  n->seen++;
-  if (c->compat) n->compat++;
-  if (c->kind >= KIND_CONNECT && c->kind <= KIND_DUP3) return on_socket(ctx, c, s, n, w, c->compat);
+  if (c->kind >= KIND_CONNECT) return on_socket(ctx, c, s, n, w);
 #if REPORT_FAILED_EXEC
-  if (c->result < 0) {                                    /* execve and execveat that failed; the others come from on_exec */
-    begin(w, c->kind);
-    w->rec.result = c->result;
-    int length = read_text(s, c->kind == KIND_EXECVEAT ? c->arg[1] : c->arg[0]);
-    if (length >= 0) put(w, STR_TEXT, s->user, length); else w->rec.flags |= F_TEXT;
-    report(ctx, w);
-  }
+  begin(w, c->kind);
+  w->rec.result = c->result;
+  int length = read_text(s, c->kind == KIND_EXECVEAT ? c->arg[1] : c->arg[0]);
+  if (length >= 0) put(w, STR_TEXT, s->user, length); else w->rec.flags |= F_TEXT;
+  report(ctx, w);
 #endif
   return 0;
 }
 
 int on_call(struct bpf_raw_tracepoint_args *ctx)
 {
-  int zero = 0;
-  u32 index = 0, status = 0;
+  int zero = 0, unjudged = 0;
+  u64 mask = ALL_ONES;
   struct paths *s = paths.lookup(&zero);
   if (!s) return 0;
-  struct pt_regs *regs = &s->regs;
-  bpf_probe_read_kernel(regs, sizeof(*regs), (void *)ctx->args[0]);
-  index = regs->orig_ax;
+  struct pt_regs *regs = &s->regs;                        /* from r10 on: what a call of the 64-bit table is made of */
+  bpf_probe_read_kernel(&regs->r10, 9 * 8, (void *)(ctx->args[0] + __builtin_offsetof(struct pt_regs, r10)));
+  u32 index = regs->orig_ax;
   u16 *kinds = calls.lookup(&index);
   if (!kinds) return 0;
   struct call *c = &s->c;
-  c->task = bpf_get_current_task();
-  RD(status, c->task, task_struct__thread_info + thread_info__status);
-  c->compat = status & 2;                                 /* TS_COMPAT, arch/x86/include/asm/thread_info.h */
+  c->compat = AT(u32, bpf_get_current_task_btf(), task_struct__thread_info + thread_info__status) & 2; /* TS_COMPAT, thread_info.h */
   c->kind = c->compat ? *kinds >> 8 : *kinds & 255;
   if (!c->kind) return 0;
   c->result = ctx->args[1];
-  c->have = 0; c->file = 0; c->sk = 0; c->family = c->protocol = c->lport = c->rport = 0; c->mode = c->flags = 0;
+  c->file = c->sk = 0; c->family = c->protocol = c->lport = c->rport = 0; c->mode = c->flags = 0;
+  c->arg[0] = regs->di; c->arg[1] = regs->si; c->arg[2] = regs->dx; c->arg[3] = regs->r10;
   if (c->compat) {
+    bpf_probe_read_kernel(&regs->bx, 8, (void *)(ctx->args[0] + __builtin_offsetof(struct pt_regs, bx)));
     c->result = (s32)c->result;
     c->arg[0] = (u32)regs->bx; c->arg[1] = (u32)regs->cx; c->arg[2] = (u32)regs->dx; c->arg[3] = (u32)regs->si;
-  } else {
-    c->arg[0] = regs->di; c->arg[1] = regs->si; c->arg[2] = regs->dx; c->arg[3] = regs->r10;
+    if (c->kind == KIND_SOCKETCALL) {                     /* connect is number 3 of socketcall(2), its arguments in user memory */
+      u32 args[3] = {};
+      if (c->arg[0] != 3) return 0;
+      bpf_probe_read_user(args, sizeof(args), (void *)c->arg[1]);
+      c->kind = KIND_CONNECT;
+      c->arg[0] = args[0]; c->arg[1] = args[1]; c->arg[2] = args[2];
+    }
   }
-  if (c->kind < KIND_OPEN || c->kind > KIND_CREAT) {
-    stages.call(ctx, STAGE_OTHER_CALL);
-    return 0;
-  }
+  if (c->kind <= KIND_EXECVEAT && c->result >= 0) return 0; /* on_exec has reported it */
+  c->fd = c->kind == KIND_CONNECT ? (s64)(s32)c->arg[0] : c->result;
   struct counts *n = counts_of(c->kind);
   if (!n) return 0;
   n->seen++;
-  if (c->compat) n->compat++;
-  return on_open(ctx, c, s, n);
+  if (c->compat) {
+    n->compat++;                                          /* comes up undecided */
+  } else if (c->kind >= KIND_OPEN) {
+    mask = judged(s, slot_of(c->kind), &unjudged) & classes(c->kind);
+    if (!mask) { n->by_process++; return 0; }
+    mask &= scalars_free(c, c->kind);
+    if (!mask) { n->by_scalars++; return 0; }
+  }
+  s->o.mask = mask; s->o.unjudged = unjudged;
+  if (c->kind >= KIND_OPEN && c->kind <= KIND_CREAT) return on_open(ctx, c, s, n);
+  stages.call(ctx, STAGE_OTHER_CALL);
+  return 0;
 }
 
 int on_exec(struct bpf_raw_tracepoint_args *ctx)

@@ -13,30 +13,27 @@ static __always_inline u64 verdict_sum(u32 tgid, struct verdict *v)
 }
 
 /* The process mask of the current task for a slot; all ones, and *unjudged, if there is no verdict to believe. */
-static __always_inline u64 judged(struct paths *s, u64 task, u32 slot, int *unjudged)
+static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
 {
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
   struct verdict *shared = verdicts.lookup(&tgid), *v = &s->v;
   *unjudged = 1;
   if (!shared) return ALL_ONES;
-  bpf_probe_read_kernel(v, sizeof(*v), shared);             /* LRU maps recycle elements under a reader: copy, then verify */
+  _Pragma("unroll")
+  for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i]; /* LRU maps recycle elements under a reader: */
+  /* copy, then verify */
   if (v->check != verdict_sum(tgid, v) || v->generation != GENERATION) return ALL_ONES;
-  u64 leader = 0, start = 0, exec_id = 0;
-  RD(leader, task, task_struct__group_leader);
-  RD(start, leader, task_struct__start_boottime);
-  RD(exec_id, leader, task_struct__self_exec_id);
-  if (v->start != start || v->exec_id != (exec_id & EXEC_ID_MASK)) return ALL_ONES;
+  u8 *task = (u8 *)bpf_get_current_task_btf();
+  u8 *leader = AT(u8 *, task, task_struct__group_leader);
+  if (v->start != AT(u64, leader, task_struct__start_boottime)) return ALL_ONES;
+  if (v->exec_id != (AT(u64, leader, task_struct__self_exec_id) & EXEC_ID_MASK)) return ALL_ONES;
 #if GUARD_CREDENTIALS
-  u64 cred = 0, ids = 0; u32 loginuid = 0;
-  RD(cred, task, task_struct__cred);
-  RD(ids, cred, cred__euid);                              /* euid and egid lie side by side: checked by btf.py */
-  RD(loginuid, task, task_struct__loginuid);
-  if (v->guard[0] != ids || v->guard[1] != loginuid) return ALL_ONES;
+  u8 *cred = AT(u8 *, task, task_struct__cred);
+  u64 ids = AT(u32, cred, cred__euid) | (u64)AT(u32, cred, cred__egid) << 32;
+  if (v->guard[0] != ids || v->guard[1] != AT(u32, task, task_struct__loginuid)) return ALL_ONES;
 #endif
 #if GUARD_SESSION || GUARD_TTY
-  u64 signal = 0;
-  RD(signal, task, task_struct__signal);
-  u64 where = 0;
+  u64 signal = AT(u64, task, task_struct__signal), where = 0;
 #if GUARD_SESSION
   where |= session_of(signal);
 #endif
@@ -47,7 +44,7 @@ static __always_inline u64 judged(struct paths *s, u64 task, u32 slot, int *unju
 #endif
 #if GUARD_CGROUP
   u64 one, two;
-  cgroups_of(task, &one, &two);
+  cgroups_of((u64)task, &one, &two);
   if (v->guard[3] != kernfs_id(one) || v->guard[4] != kernfs_id(two)) return ALL_ONES;
 #endif
   *unjudged = 0;

@@ -12,10 +12,9 @@ static __always_inline u64 start_directory(struct call *c, u64 *vfsmount)
   u64 path = 0, dentry = 0;
   s32 dirfd = c->kind == KIND_OPENAT || c->kind == KIND_OPENAT2 ? (s32)c->arg[0] : AT_FDCWD;
   if (dirfd == AT_FDCWD) {
-    RD(path, c->task, task_struct__fs);
-    path += fs_struct__pwd;
+    path = AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd;
   } else {
-    path = file_of(c->task, (u32)dirfd);
+    path = file_of((u32)dirfd);
     if (!path) return 0;
     path += file__f_path;
   }
@@ -23,41 +22,41 @@ static __always_inline u64 start_directory(struct call *c, u64 *vfsmount)
   return dentry;
 }
 
-/* First stage: what the process and the scalars decide; then the path, and whether the text is the path. */
+/* First stage: what the flags decide; then the path, and whether the text is the path. */
 static __always_inline int on_open(struct bpf_raw_tracepoint_args *ctx, struct call *c, struct paths *s, struct counts *n)
 {
   struct opening *o = &s->o;
   struct walk *k = &s->k;
-  int unjudged = 0;
-  u64 mask = ALL_ONES;
+  load_file(c);
+#if OPEN_MODE
+  load_mode(c);
+#endif
   if (!c->compat) {
-    mask = judged(s, c->task, open_slot(c->kind), &unjudged) & classes(c->kind);
-    if (!mask) { n->by_process++; return 0; }
-    mask &= scalars_open(c, c->kind);
-    if (!mask) { n->by_scalars++; return 0; }
+    o->mask &= scalars_open(c, c->kind);
+    if (!o->mask) { n->by_scalars++; return 0; }
   }
-  o->mask = mask; o->unjudged = unjudged;
   o->base = o->vfsmount = 0; o->flags = o->same = o->behind_bind = 0; o->length = -1;
 #if WANT_PATHS
   u32 text_at = c->kind == KIND_OPENAT || c->kind == KIND_OPENAT2;
   int length = read_text(s, text_at ? c->arg[1] : c->arg[0]);
   o->length = length;
-  if (c->result >= 0) load_file(c, c->result);
   if (c->file) {
-    u64 vfsmount = 0, dentry = 0, superroot = 0;
-    u32 seq = 0, after = 0, rest = PATH_END - 1 - length, relative = length >= 0 && s->user[0] != '/', reached = 0; /* rest: where the text */
-    int state = WALK_MORE;                                /* would begin, after its '/', if it is the tail of the path */
-    RD(vfsmount, c->file, file__f_path + path__mnt); RD(dentry, c->file, file__f_path + path__dentry);
+    u64 vfsmount = FILE_PATH(c)[0], dentry = FILE_PATH(c)[1], superroot = 0;
+    u32 seq = 0, after = 0, rest = PATH_END - 1 - length, relative = length >= 0 && s->user[0] != '/'; /* rest: where the text would */
+    int state = WALK_MORE;                                /* begin, after its '/', if it is the tail of the path */
+    struct { u64 root, superblock; } mount = {};
     o->vfsmount = vfsmount; o->dentry = dentry;
-    walk_from(k, vfsmount, dentry);
-    RD(o->superblock, vfsmount, vfsmount__mnt_sb); RD(superroot, o->superblock, super_block__s_root);
+    RD(mount, vfsmount, vfsmount__mnt_root);              /* the head of struct vfsmount: checked by generate.py */
+    k->dentry = dentry; k->mount = vfsmount - mount__mnt; k->pos = PATH_END; k->root = mount.root;
+    o->superblock = mount.superblock;
+    RD(superroot, o->superblock, super_block__s_root);
     o->behind_bind = k->root != superroot;
-    RD(seq, dentry, dentry__d_seq);
     if (relative) o->base = start_directory(c, &o->base_mount);
     NO_UNROLL
     for (int i = 0; i < STEPS; i++) {
       KEEP(i);
       state = walk_step(s, i == 0);
+      if (i == 0) seq = *(u32 *)DENTRY_OF(k, d_seq);
       if (state != WALK_MORE) break;
       if (k->pos == rest && k->dentry == o->base && k->mount == o->base_mount - mount__mnt) o->same = 1;
     }
@@ -111,6 +110,9 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
   if (o->unjudged) n->unjudged++;
   s64 flags = 0;
   int known = open_flags(c, &flags);
+#if !OPEN_MODE
+  load_mode(c);
+#endif
   w->rec.a[0] = (u32)flags | (u64)c->mode << 32;
   w->rec.a[1] = known;
 #if WANT_PATHS
@@ -132,9 +134,7 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
   }
 #endif
 #if WANT_CWD
-  u64 fs = 0;
-  RD(fs, c->task, task_struct__fs);
-  want_path(w, STR_CWD, fs + fs_struct__pwd);
+  want_path(w, STR_CWD, AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd);
 #endif
   report(ctx, w);
   return 0;

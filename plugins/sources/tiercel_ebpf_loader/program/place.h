@@ -12,11 +12,17 @@ struct place { u64 maybe[PLACE_ROWS], sure[PLACE_ROWS]; u32 len, pad; u8 text[13
 struct net_key { u32 prefixlen; u32 set; u8 address[16]; };
 struct net { u64 hit[PLACE_ROWS]; };
 
+struct place_filter { u64 bits[FILTER_WORDS]; };          /* Bloom filter with one bit for each entry, by the top of its hash */
+
 BPF_TABLE("hash", struct place_key, struct place, places, PLACES);
+BPF_ARRAY(filter, struct place_filter, 1);
 BPF_F_TABLE("lpm_trie", struct net_key, struct net, networks, NETWORKS, 1 /* BPF_F_NO_PREALLOC */);
 
 static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kind, u32 type, u32 from, u32 n)
 {
+  u32 zero = 0, bit = hash >> (64 - FILTER_BITS);         /* most paths are no entry: a load says so, where a look-up takes ten times as long */
+  struct place_filter *f = filter.lookup(&zero);
+  if (!f || !(f->bits[(bit >> 6) & (FILTER_WORDS - 1)] & (1ULL << (bit & 63)))) return;
   struct place_key key = { .hash = hash, .set = set, .kind = kind };
   struct place *p = places.lookup(&key);
   if (!p || type >= PLACE_ROWS) return;

@@ -26,10 +26,9 @@ int on_report(struct bpf_raw_tracepoint_args *ctx)
   if (!w || !s) return 0;
   struct walk *k = &s->k;
   if (!w->described) {                                    /* first run: what all records say of their task */
-    u64 task = bpf_get_current_task();
     w->described = 1;
-    describe(&w->rec, task);
-    put_cgroups(w, task, s);
+    describe(&w->rec, (u8 *)bpf_get_current_task_btf());
+    put_cgroups(w, bpf_get_current_task(), s);
   }
   if (!w->mark) {                                         /* no walk under way: take the next job */
     u32 job = 0;

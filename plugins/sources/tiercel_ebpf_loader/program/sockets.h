@@ -1,10 +1,10 @@
 /* connect, dup, dup2, dup3: events about a descriptor that may be a socket. */
 
-struct address { u8 peer[16], own[16]; u16 family, peer_port, own_port; u32 user; };
-
 /* The ends of the call's socket; those of IPv4 in the first four bytes. */
 static __always_inline void addresses(struct call *c, struct address *a)
 {
+  __builtin_memset(a, 0, sizeof(*a));
+  if (!c->sk) return;
   a->family = c->family; a->own_port = c->lport; a->peer_port = c->rport;
   if (c->family == AF_INET) {
     bpf_probe_read_kernel(a->peer, 4, (void *)(c->sk + sock_common__skc_daddr));
@@ -28,49 +28,46 @@ static __always_inline void addresses(struct call *c, struct address *a)
   }
 }
 
-static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct call *c, struct paths *s, struct counts *n, struct work *w, int undecided)
+static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct call *c, struct paths *s, struct counts *n, struct work *w)
 {
-  u32 slot = open_slot(c->kind), type = place_type(c->kind);
-  int unjudged = 0;
-  u64 mask = ALL_ONES;
-  struct address a = {};
-  if (!undecided) {
-    mask = judged(s, c->task, slot, &unjudged) & classes(c->kind);
-    if (!mask) { n->by_process++; return 0; }
-    mask &= scalars_socket(c, c->kind);
-    if (!mask) { n->by_scalars++; return 0; }
+  struct opening *o = &s->o;
+  struct address *a = &s->a;
+  u32 type = place_type(c->kind);
+  load_file(c);
+  load_mode(c);
+  load_socket(c);
+  if (!c->compat) {
+    o->mask &= scalars_socket(c, c->kind);
+    if (!o->mask) { n->by_scalars++; return 0; }
   }
-  load_socket(c, fd_of(c));
-  if (c->sk) addresses(c, &a);
+  addresses(c, a);
 #if PLACE_TYPES
-  if (!undecided && type < PLACE_TYPES) {
+  if (!c->compat && type < PLACE_TYPES) {
     u32 which = CONTROL_SET;
     u64 *set = control.lookup(&which);
-    if (!a.user && set && *set && (a.family == AF_INET || a.family == AF_INET6)) {
+    if (!a->user && set && *set && (a->family == AF_INET || a->family == AF_INET6)) {
       struct net_key key = { .prefixlen = 160, .set = *set };
-      u64 *six = (u64 *)a.peer; u32 *words = (u32 *)a.peer;
-      if (a.family == AF_INET) {                          /* IPv4 as ::ffff:a.b.c.d, so that one map serves both */
+      if (a->family == AF_INET) {                          /* IPv4 as ::ffff:a.b.c.d, so that one map serves both */
         key.address[10] = key.address[11] = 0xff;
-        __builtin_memcpy(&key.address[12], a.peer, 4);
+        __builtin_memcpy(&key.address[12], a->peer, 4);
       } else {
-        __builtin_memcpy(key.address, a.peer, 16);
+        __builtin_memcpy(key.address, a->peer, 16);
       }
       struct net *hit = networks.lookup(&key);
       u64 bits = hit ? hit->hit[type] : 0;
-      mask &= places_of(type, bits, bits);
+      o->mask &= places_of(type, bits, bits);
     }
-    if (!mask) { n->by_place++; return 0; }
+    if (!o->mask) { n->by_place++; return 0; }
   }
 #endif
   begin(w, c->kind);
   w->rec.result = c->result;
-  w->rec.flags = (unjudged ? F_UNJUDGED : 0) | (undecided ? F_COMPAT : 0) | (a.user ? F_USER_ADDRESS : 0);
-  if (unjudged) n->unjudged++;
-  load_file(c, fd_of(c));
-  w->rec.a[0] = (u64)a.family | (u64)c->protocol << 16 | (u64)a.own_port << 32 | (u64)a.peer_port << 48;
-  w->rec.a[1] = (u32)fd_of(c) | (u64)c->mode << 32;
-  __builtin_memcpy(&w->rec.a[2], a.peer, 16);
-  __builtin_memcpy(&w->rec.a[4], a.own, 16);
+  w->rec.flags = (o->unjudged ? F_UNJUDGED : 0) | (c->compat ? F_COMPAT : 0) | (a->user ? F_USER_ADDRESS : 0);
+  if (o->unjudged) n->unjudged++;
+  w->rec.a[0] = (u64)a->family | (u64)c->protocol << 16 | (u64)a->own_port << 32 | (u64)a->peer_port << 48;
+  w->rec.a[1] = (u32)c->fd | (u64)c->mode << 32;
+  __builtin_memcpy(&w->rec.a[2], a->peer, 16);
+  __builtin_memcpy(&w->rec.a[4], a->own, 16);
 #if WANT_PATHS
   if (c->kind == KIND_CONNECT && c->family == AF_UNIX) {
     int length = bpf_probe_read_user_str(s->user, 109, (void *)(c->arg[1] + 2));
@@ -80,9 +77,7 @@ static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct
   }
 #endif
 #if WANT_CWD
-  u64 fs = 0;
-  RD(fs, c->task, task_struct__fs);
-  want_path(w, STR_CWD, fs + fs_struct__pwd);
+  want_path(w, STR_CWD, AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd);
 #endif
   report(ctx, w);
   return 0;

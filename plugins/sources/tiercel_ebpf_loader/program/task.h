@@ -49,48 +49,38 @@ static __always_inline u64 kernfs_id(u64 node)
   return id;
 }
 
-static __always_inline void identify(struct record *r, u64 task)
+/* `task`: the current one, or an iterator's. */
+static __always_inline void describe(struct record *r, u8 *task)
 {
-  u64 leader = 0;
-  RD(leader, task, task_struct__group_leader);
-  RD(r->tgid, task, task_struct__tgid);
-  RD(r->tid, task, task_struct__pid);
-  RD(r->start, leader, task_struct__start_boottime);
-  RD(r->exec_id, leader, task_struct__self_exec_id);
-  r->exec_id &= EXEC_ID_MASK;
-}
-
-static __always_inline void describe(struct record *r, u64 task)
-{
-  u64 p = 0, signal = 0;
-  identify(r, task);
+  u8 *leader = AT(u8 *, task, task_struct__group_leader);
+  r->tgid = AT(u32, task, task_struct__tgid);
+  r->tid = AT(u32, task, task_struct__pid);
+  r->start = AT(u64, leader, task_struct__start_boottime);
+  r->exec_id = AT(u64, leader, task_struct__self_exec_id) & EXEC_ID_MASK;
 #if WANT_PPID
-  RD(p, task, task_struct__real_parent); RD(r->ppid, p, task_struct__tgid);
+  r->ppid = AT(u32, AT(u8 *, task, task_struct__real_parent), task_struct__tgid);
 #endif
 #if WANT_UID || WANT_GID
-  RD(p, task, task_struct__cred);
+  u8 *cred = AT(u8 *, task, task_struct__cred);
 #if WANT_UID
-  RD(r->uid, p, cred__euid);
+  r->uid = AT(u32, cred, cred__euid);
 #endif
 #if WANT_GID
-  RD(r->gid, p, cred__egid);
+  r->gid = AT(u32, cred, cred__egid);
 #endif
 #endif
 #if WANT_LOGINUID
-  RD(r->loginuid, task, task_struct__loginuid);
+  r->loginuid = AT(u32, task, task_struct__loginuid);
 #endif
-#if WANT_SID || WANT_TTY
-  RD(signal, task, task_struct__signal);
 #if WANT_SID
-  r->sid = session_of(signal);
+  r->sid = session_of(AT(u64, task, task_struct__signal));
 #endif
 #if WANT_TTY
-  r->tty = tty_of(signal);
-#endif
+  r->tty = tty_of(AT(u64, task, task_struct__signal));
 #endif
 #if WANT_CGROUPS
   u64 one, two;
-  cgroups_of(task, &one, &two);
+  cgroups_of((u64)task, &one, &two);
   r->cgroup[0] = kernfs_id(one); r->cgroup[1] = kernfs_id(two);
 #endif
 }
@@ -128,12 +118,14 @@ static __always_inline u32 kernfs_path(u64 node, struct paths *s)
 static __always_inline void put_cgroups(struct work *w, u64 task, struct paths *s)
 {
 #if WANT_CGROUPS
-  u64 one, two; u32 pos;
-  cgroups_of(task, &one, &two);
-  pos = kernfs_path(one, s);
-  put(w, STR_CGROUP, &s->walk[pos & PATH_END], PATH_END - pos);
-  pos = kernfs_path(two, s);
-  put(w, STR_CGROUP2, &s->walk[pos & PATH_END], PATH_END - pos);
+  u64 *node = s->k.chunk;
+  cgroups_of(task, &node[0], &node[1]);
+  NO_UNROLL
+  for (u32 i = 0; i < 2; i++) {
+    KEEP(i);
+    u32 pos = kernfs_path(node[i & 1], s);
+    put(w, STR_CGROUP + i, &s->walk[pos & PATH_END], PATH_END - pos);
+  }
 #endif
 }
 

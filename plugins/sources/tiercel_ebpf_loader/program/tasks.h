@@ -10,16 +10,19 @@ BPF_PERCPU_ARRAY(row_paths, struct paths, 1);
 BPF_ITER(task)
 {
   int zero = 0, state = WALK_MORE;
-  u64 task = (u64)ctx->task, mm = 0, file = 0, start = 0, end = 0, p = 0; /* copied once: the verifier checks each load from ctx anew */
+  u8 *typed = ctx->task;
+  u64 task, mm = 0, file = 0, start = 0, end = 0, p = 0;
   u32 pid = 0, tgid = 0, flags = 0, executing = 0;
-  if (!task) return 0;
+  KEEP(typed);                                            /* loaded once: the verifier takes each load from ctx for another pointer */
+  if (!typed) return 0;
+  task = (u64)typed;
   RD(pid, task, task_struct__pid); RD(tgid, task, task_struct__tgid);
   if (pid != tgid) return 0;
   struct paths *s = row_paths.lookup(&zero);
   struct work *w = row_work.lookup(&zero);
   if (!s || !w) return 0;
   begin(w, KIND_TASK);
-  describe(&w->rec, task);
+  describe(&w->rec, typed);
   RD(flags, task, task_struct__flags);
   RD(executing, task, in_execve__byte);
   RD(mm, task, task_struct__mm);

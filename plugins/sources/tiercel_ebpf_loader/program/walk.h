@@ -11,39 +11,42 @@ static __always_inline void walk_from(struct walk *k, u64 vfsmount, u64 dentry)
   RD(k->root, vfsmount, vfsmount__mnt_root);
 }
 
+/* Sequence counter, parent and name lie close together in a dentry, parent and mount point in a mount: one read gets all. */
+#define DENTRY_OF(k, member) ((u8 *)(k)->chunk + dentry__##member - DENTRY_FROM)
+
 /* One component of s->k into s->walk. `first` is true for the object's own name. */
 static __always_inline int walk_step(struct paths *s, int first)
 {
   struct walk *k = &s->k;
-  struct qstr q = {};
   if (k->dentry == k->root) {                             /* top of this mount: go on where it is mounted */
-    u64 up = 0;
+    struct { u64 parent, mountpoint; } up = {};
     RD(up, k->mount, mount__mnt_parent);
-    if (up == k->mount || !up) return WALK_DONE;
-    RD(k->dentry, k->mount, mount__mnt_mountpoint);
-    k->mount = up;
-    RD(k->root, up, mount__mnt + vfsmount__mnt_root);
+    if (up.parent == k->mount || !up.parent) return WALK_DONE;
+    k->dentry = up.mountpoint;
+    k->mount = up.parent;
+    RD(k->root, up.parent, mount__mnt + vfsmount__mnt_root);
     return WALK_MORE;
   }
-  RD(k->parent, k->dentry, dentry__d_parent);
-  RD(q, k->dentry, dentry__d_name);
-  u32 n = q.len & 255, pos = k->pos;
-  if (k->parent == k->dentry || !k->parent) {             /* a root that is mounted nowhere; objects in memory have a name of their own */
+  bpf_probe_read_kernel(k->chunk, DENTRY_SIZE, (void *)(k->dentry + DENTRY_FROM));
+  struct qstr *q = (struct qstr *)DENTRY_OF(k, d_name);
+  u64 parent = *(u64 *)DENTRY_OF(k, d_parent), name = q->name;
+  u32 n = q->len & 255, pos = k->pos;
+  if (parent == k->dentry || !parent) {                   /* a root that is mounted nowhere; objects in memory have a name of their own */
     u8 c = 0;
     if (!first) return WALK_DONE;
-    RD(c, q.name, 0);
+    RD(c, name, 0);
     if (c == '/' || !n) return WALK_DONE;
     pos -= n;
-    bpf_probe_read_kernel(&s->walk[pos & PATH_END], n, (void *)q.name);
+    bpf_probe_read_kernel(&s->walk[pos & PATH_END], n, (void *)name);
     k->pos = pos;
     return WALK_DONE;
   }
   if (pos < n + 1) return WALK_CUT;
   pos -= n + 1;
   s->walk[pos & PATH_END] = '/';
-  bpf_probe_read_kernel(&s->walk[(pos + 1) & PATH_END], n, (void *)q.name);
+  bpf_probe_read_kernel(&s->walk[(pos + 1) & PATH_END], n, (void *)name);
   k->pos = pos;
-  k->dentry = k->parent;
+  k->dentry = parent;
   return WALK_MORE;
 }
 
@@ -65,14 +68,11 @@ static __always_inline int same_bytes(const u8 *one, const u8 *path, u32 from, u
 }
 
 /* The object behind descriptor `fd` of the current task, or 0. Kernel memory only. */
-static __always_inline u64 file_of(u64 task, u64 fd)
+static __always_inline u64 file_of(u64 fd)
 {
-  u64 p = 0, file = 0; u32 max = 0;
-  RD(p, task, task_struct__files);
-  RD(p, p, files_struct__fdt);
-  RD(max, p, fdtable__max_fds);
-  if (fd >= max) return 0;
-  RD(p, p, fdtable__fd);
-  RD(file, p, fd * 8);
+  u64 file = 0;
+  u8 *fdt = AT(u8 *, AT(u8 *, bpf_get_current_task_btf(), task_struct__files), files_struct__fdt);
+  if (fd >= AT(u32, fdt, fdtable__max_fds)) return 0;
+  RD(file, AT(u64, fdt, fdtable__fd), fd * 8);
   return file;
 }

@@ -1,0 +1,123 @@
+"""A sensor that serves all tests of a module, and the parts that they share."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import Alert, Sensor
+
+HERE = Path(__file__).parent
+OPENS = "evt.type in (open, openat, openat2, creat)"
+SYNC = "sync"
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def rule(name: str, condition: str, fields: str = "") -> str:
+    """A rule in YAML; the fields are what its alerts carry, beside those that every test wants."""
+    names = "evt.type fd.name fd.realpath fd.nameraw proc.name proc.pid " + fields
+    output = " ".join(f"{n}=%{n}" for n in names.split())
+    return f"- rule: {name}\n  desc: made by a test\n  condition: >\n    {condition}\n  output: {output}\n  priority: NOTICE\n"
+
+
+class Watch:
+    """A running sensor, a directory that it watches, and the alerts since they were last asked for."""
+
+    def __init__(self, sensor: Sensor, folder: Path) -> None:
+        self.sensor, self.folder = sensor, folder
+        self._seen = 0
+        self._numbers = itertools.count()
+
+    def seen(self, seconds: float = 20) -> list[Alert]:
+        """The alerts of everything that has happened since the last call. The ring keeps the order: a file opened last closes the list."""
+        mark = self.folder / f"sync-{next(self._numbers)}"
+        mark.touch()
+        self.sensor.expect(SYNC, seconds=seconds, fd__name=str(mark))
+        new = [a for a in self.sensor.alerts[self._seen :] if a["rule"] != SYNC]
+        self._seen = len(self.sensor.alerts)
+        mark.unlink()
+        return new
+
+
+@contextmanager
+def root_folder() -> Iterator[Path]:
+    """A directory of root's with a short path that nothing else watches."""
+    path = Path(tempfile.mkdtemp(prefix="hard-", dir="/var/lib"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def watching(binaries: Path, folder: Path, rules: str, *, options: tuple[str, ...] = (), config: str = "") -> Iterator[Watch]:
+    """A sensor with these rules and one more that tells the tests how far it is."""
+    rules += rule(SYNC, f"{OPENS} and fd.name startswith {folder}/sync-")
+    run = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+    run.chmod(0o755)
+    sensor = Sensor(binaries, run, rules, options=options, config=config)
+    try:
+        yield Watch(sensor.start(), folder)
+    finally:
+        if hasattr(sensor, "process"):
+            sensor.stop()
+
+
+def compiled(source: str, target: Path, *flags: str) -> Path:
+    """A C program beside this file, built."""
+    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", target, *flags, HERE / source], check=True)
+    return target
+
+
+def in_child(function: Callable[[], Any]) -> None:
+    """Runs a function in a forked process, so that directories, namespaces and ids stay its own; fails if it raises."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def checked(result: int) -> int:
+    """The result of a call of `libc`; raises OSError for -1."""
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def read(path: str | bytes | Path, flags: int = os.O_RDONLY, dir_fd: int | None = None) -> None:
+    """Opens and closes a file."""
+    os.close(os.open(path, flags, dir_fd=dir_fd))
+
+
+def mount(source: Path | str, target: Path | str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """mount(2)."""
+    checked(libc.mount(str(source).encode(), str(target).encode(), kind.encode(), flags, data.encode()))
+
+
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+CLONE_NEWNS, CLONE_NEWPID = 0x20000, 0x20000000
+
+
+def own_mounts() -> None:
+    """Gives the process a mount namespace of its own, whose mounts nobody else sees."""
+    checked(libc.unshare(CLONE_NEWNS))
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)

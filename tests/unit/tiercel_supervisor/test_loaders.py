@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from loaders import STARTS_PER_MINUTE, LoaderError, Loaders, find
+
+pytestmark = pytest.mark.usefixtures("as_root")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return Path(os.path.realpath(tmp_path))
+
+
+def distribution(site: Path, name: str, entry_points: str) -> None:
+    folder = site / f"{name}.dist-info"
+    folder.mkdir()
+    (folder / "entry_points.txt").write_text(entry_points)
+
+
+def package(site: Path, name: str, text: str = "") -> Path:
+    folder = site / name
+    folder.mkdir()
+    (folder / "__main__.py").write_text(text)
+    return folder / "__main__.py"
+
+
+PROTOCOL = """
+import json, socket, os
+channel = socket.socket(fileno=3)
+head, fds, _, _ = socket.recv_fds(channel, 4, 64)
+data = b""
+while len(data) < int.from_bytes(head, "little"):
+    data += channel.recv(65536)
+request = json.loads(data)
+def answer(message, fds):
+    data = json.dumps(message).encode()
+    socket.send_fds(channel, [len(data).to_bytes(4, "little")], fds)
+    channel.sendall(data)
+"""
+
+
+class TestFind:
+    def test_by_metadata(self, site: Path) -> None:
+        distribution(site, "a-1", "[console_scripts]\nmine = wrong:main\n\n[tiercel.loaders]\nother = pkg_other\nmine = pkg_mine\n[tiercel]\nmine = wrong\n")
+        path = package(site, "pkg_mine", "raise SystemExit('it was imported')")
+        assert find(site, "mine") == path
+
+    def test_nobody_has_it(self, site: Path) -> None:
+        distribution(site, "a-1", "[tiercel]\nmine = pkg_mine\n")
+        with pytest.raises(LoaderError, match="no installed distribution has it"):
+            find(site, "mine")
+
+    def test_two_have_it(self, site: Path) -> None:
+        package(site, "pkg_mine")
+        for name in ("a-1", "b-2"):
+            distribution(site, name, "[tiercel.loaders]\nmine = pkg_mine\n")
+        with pytest.raises(LoaderError, match="two distributions, a-1 and b-2"):
+            find(site, "mine")
+
+    @pytest.mark.parametrize("value", ["../evil", "a.b", "pkg:main", "", "/etc", "a b"])
+    def test_no_package_name(self, site: Path, value: str) -> None:
+        distribution(site, "a-1", f"[tiercel.loaders]\nmine = {value}\n")
+        with pytest.raises(LoaderError, match="not a package name"):
+            find(site, "mine")
+
+    @pytest.mark.parametrize("part", ["__main__.py", "."])
+    @pytest.mark.parametrize(("uid", "bits"), [(61234, 0o755), (0, 0o775), (0, 0o757)])
+    def test_not_roots_alone(self, site: Path, part: str, uid: int, bits: int) -> None:
+        distribution(site, "a-1", "[tiercel.loaders]\nmine = pkg_mine\n")
+        at = package(site, "pkg_mine").parent / part
+        os.chown(at, uid, 0)
+        at.chmod(bits)
+        with pytest.raises(LoaderError, match="must belong to root"):
+            find(site, "mine")
+
+    def test_not_through_a_link(self, site: Path) -> None:
+        distribution(site, "a-1", "[tiercel.loaders]\nmine = pkg_mine\n")
+        package(site, "elsewhere")
+        (site / "pkg_mine").symlink_to("elsewhere")
+        with pytest.raises(LoaderError, match="must belong to root"):
+            find(site, "mine")
+
+    def test_a_directory_above_that_others_can_write(self, site: Path) -> None:
+        inner = site / "inner"
+        inner.mkdir()
+        distribution(inner, "a-1", "[tiercel.loaders]\nmine = pkg_mine\n")
+        package(inner, "pkg_mine")
+        inner.chmod(0o777)
+        with pytest.raises(LoaderError, match="must belong to root"):
+            find(inner, "mine")
+
+
+class TestStart:
+    def loaders(self, site: Path, text: str) -> Loaders:
+        distribution(site, "a-1", "[tiercel.loaders]\nmine = pkg_mine\n")
+        package(site, "pkg_mine", PROTOCOL + text)
+        return Loaders(site, ("mine",))
+
+    def test_not_granted(self, site: Path) -> None:
+        loaders = self.loaders(site, f"open({str(site / 'ran')!r}, 'w')")
+        with pytest.raises(LoaderError, match="not granted"):
+            loaders.start("other", {})
+        assert not (site / "ran").exists()
+
+    def test_answer_and_descriptors(self, site: Path) -> None:
+        loaders = self.loaders(site, "answer({'answer': {'plan': request['plan'], 'in': request['inherit']}, 'names': ['a']}, [os.memfd_create('a')])")
+        assert loaders.kept("mine") is None
+        said, made = loaders.start("mine", {"n": 1})
+        assert said == {"plan": {"n": 1}, "in": []}
+        assert list(made) == ["a"]
+        os.fstat(made["a"])
+        assert loaders.kept("mine") == ({"n": 1}, said, made)
+
+    def test_the_next_start_inherits_what_persists(self, site: Path) -> None:
+        text = """
+names = ["ring", "attached.x", f"stages.{request['plan']['n']}", "maps"][0 if not fds else 2:]
+made = {n: os.memfd_create(n) for n in names}
+for fd in fds: os.write(fd, b"+")
+answer({'answer': {'persistent': ['ring'], 'in': request['inherit']}, 'names': list(made)}, list(made.values()))
+"""
+        loaders = self.loaders(site, text)
+        _, first = loaders.start("mine", {"n": 1})
+        ring, old = first["ring"], (first["maps"], first["stages.1"])
+        said, second = loaders.start("mine", {"n": 2})
+        assert said["in"] == ["ring"]
+        assert second["ring"] == ring
+        assert os.pread(ring, 9, 0) == b"+"
+        assert set(second) == {"ring", "attached.x", "stages.2", "maps"}
+        for fd in old:
+            assert fd in second.values() or not Path(f"/proc/self/fd/{fd}").exists()
+
+    def test_environment_and_arguments(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONPATH", "/evil")
+        monkeypatch.setenv("LD_PRELOAD", "")
+        loaders = self.loaders(site, "import sys; answer({'answer': {'env': dict(os.environ), 'flags': [sys.flags.isolated, sys.flags.no_site]}, 'names': []}, [])")
+        said, _ = loaders.start("mine", {})
+        assert set(said["env"]) <= {"PATH", "LANG", "LC_CTYPE"}
+        assert said["flags"] == [1, 1]
+
+    def test_its_error(self, site: Path) -> None:
+        with pytest.raises(LoaderError, match=r"^no BTF$"):
+            self.loaders(site, "answer({'error': 'no BTF'}, [])").start("mine", {})
+
+    @pytest.mark.parametrize("text", ["", "channel.sendall(b'\\x01')", "channel.sendall(b'\\xff\\xff\\xff\\xff')"])
+    def test_it_dies_without_an_answer(self, site: Path, text: str) -> None:
+        loaders = self.loaders(site, text)
+        with pytest.raises(LoaderError, match="ended without an answer"):
+            loaders.start("mine", {})
+        assert loaders.kept("mine") is None
+
+    def test_starts_are_few(self, site: Path) -> None:
+        loaders = Loaders(site, ("mine",))
+        for _ in range(STARTS_PER_MINUTE):
+            with pytest.raises(LoaderError, match="no installed distribution"):
+                loaders.start("mine", {})
+        with pytest.raises(LoaderError, match="within a minute"):
+            loaders.start("mine", {})

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+import pytest
+from broker import Grant
+
+main = importlib.import_module("tiercel_supervisor.__main__")
+
+
+class TestNamedPaths:
+    @pytest.mark.parametrize(
+        ("arguments", "reads", "config"),
+        [
+            ([], [], None),
+            (["run"], [], None),
+            (["run", "-r", "one", "--rules", "two", "--rules=three"], ["one", "two", "three"], None),
+            (["run", "-c", "conf"], ["conf"], "conf"),
+            (["run", "--config", "conf"], ["conf"], "conf"),
+            (["run", "--config=conf", "-r", "one"], ["conf", "one"], "conf"),
+            (["run", "-cconf", "-rone"], ["conf", "one"], "conf"),
+            (["run", "-r"], [], None),
+            (["run", "-r", "-c"], ["-c"], None),
+            (["run", "--other=/etc/passwd"], [], None),
+            (["run", "-r", "/no/such", "/no/such/either"], ["/no/such"], None),
+            (["rules", "check", "/etc/passwd"], ["/etc/passwd"], None),
+            (["run", "--json", "--stats", "-c", "a=b"], ["a=b"], "a=b"),
+        ],
+    )
+    def test_reads(self, arguments: list[str], reads: list[str], config: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)  # where nothing is called "run"
+        assert main.named_paths(arguments) == (reads, [], config)
+
+    @pytest.mark.parametrize("arguments", [["run", "--output-file", "log"], ["run", "--output-file=log"]])
+    def test_appends(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main.named_paths(arguments) == ([], ["log"], None)
+
+
+@pytest.mark.usefixtures("as_root")
+class TestGrantsOf:
+    @pytest.fixture(autouse=True)
+    def _there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(main, "CONFIG", str(tmp_path / "no-default"))
+
+    def test_nothing_named(self) -> None:
+        assert main.grants_of(["run"]) == ({}, ("ebpf",))
+
+    def test_paths_of_the_command_line(self, tmp_path: Path) -> None:
+        real = os.path.realpath(tmp_path)
+        (tmp_path / "target.yaml").write_text("")
+        (tmp_path / "link.yaml").symlink_to("target.yaml")
+        files, _ = main.grants_of(["run", "-r", "link.yaml", "--output-file", "log"])
+        assert files == {
+            f"read:{os.getcwd()}/link.yaml": Grant(f"{real}/target.yaml", "read"),
+            f"append:{os.getcwd()}/log": Grant(f"{real}/log", "append"),
+        }
+
+    def test_a_directory_grants_its_rule_files(self, tmp_path: Path) -> None:
+        folder = tmp_path / "rules"
+        folder.mkdir()
+        for name in ("b.yml", "a.yaml", "secret.txt"):
+            (folder / name).write_text("")
+        files, _ = main.grants_of(["run", "-r", "rules"])
+        assert list(files) == [f"read:{os.getcwd()}/rules/a.yaml", f"read:{os.getcwd()}/rules/b.yml"]
+        assert {g.mode for g in files.values()} == {"read"}
+
+    def test_an_output_file_behind_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "log").symlink_to("/etc/passwd")
+        files, _ = main.grants_of(["run", "--output-file", "log"])
+        assert [g.path for g in files.values()] == [f"{os.path.realpath(tmp_path)}/log"]
+
+    def test_the_configuration(self, tmp_path: Path) -> None:
+        (tmp_path / "conf").write_text("grants: {loaders: [mine], log: {path: /var/log/x, mode: append}}")
+        files, loaders = main.grants_of(["run", "-c", "conf"])
+        assert loaders == ("mine",)
+        assert files["log"] == Grant("/var/log/x", "append")
+        assert f"read:{os.getcwd()}/conf" in files
+
+    def test_the_default_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "conf").write_text("grants: {loaders: []}")
+        monkeypatch.setattr(main, "CONFIG", str(tmp_path / "conf"))
+        files, loaders = main.grants_of(["run"])
+        assert loaders == ()
+        assert list(files) == [f"read:{tmp_path}/conf"]
+
+    @pytest.mark.parametrize("text", ["grants: []", "a: ["])
+    def test_a_bad_configuration_is_one_line_and_code_2(self, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "conf").write_text(text)
+        with pytest.raises(SystemExit) as caught:
+            main.grants_of(["run", "-c", "conf"])
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.startswith(f"tiercel: {os.getcwd()}/conf: ")
+
+    def test_a_configuration_that_others_can_write_grants_nothing(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "conf").write_text("grants: {shadow: {path: /etc/shadow, mode: read}}")
+        (tmp_path / "conf").chmod(0o666)
+        with pytest.raises(SystemExit):
+            main.grants_of(["run", "-c", "conf"])
+        assert "must belong to root" in capsys.readouterr().err
