@@ -101,7 +101,6 @@ class SyscallDecoder(Decoder):
         h = r.HEAD.unpack_from(record)
         if h[r.FLAGS] & r.F_CHANGING:
             return
-        self._cgroups(h, record)  # remembered for the process's verdict
         known = self.table.get(h[r.TGID])
         identity = (h[r.TGID], h[r.START], h[r.EXEC_ID])
         if known is not None and (known.pid, known.start, known.exec_id) == identity and known.image is not UNKNOWN:
@@ -144,6 +143,7 @@ class SyscallDecoder(Decoder):
             start = r.STRINGS + h[r.AT + r.REAL]
             path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
+        self._cgroups(h, record)  # remembered for the process's verdict
         process = Process(
             pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=h[r.A0], image=image, context=h[r.UID : r.RESULT]
         )
@@ -312,14 +312,18 @@ class SyscallDecoder(Decoder):
             return
         views: list[Any] = [] if flags & r.F_SAME or flags & r.F_TEXT else [self._text(event)]
         views.append(real)
-        if h[r.LEN + r.ORIGIN]:
+        event.pending = event.pending or None in views[:1] or bool(flags & r.F_CUT_ORIGIN)
+        if h[r.LEN + r.ORIGIN] and not flags & r.F_CUT_ORIGIN:
             views.append(self._origin(event.string(r.ORIGIN), h[r.A0 + 2]))
         event.set_views(tuple(dict.fromkeys(v for v in views if v is not None)))
 
     @staticmethod
-    def _text(event: SyscallEvent) -> str:
+    def _text(event: SyscallEvent) -> str | None:
+        """The caller's path made absolute; None if the top of the directory that it starts from is not known."""
         text = event.nameraw = event.string(r.TEXT)
         if not text.startswith("/"):
+            if event.flags & r.F_CUT_BASE:
+                return None
             text = f"{event.string(r.BASE)}/{text}"
         return clean(text)
 

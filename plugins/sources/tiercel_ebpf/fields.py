@@ -12,7 +12,7 @@ from typing import Any, Final
 from tiercel import PENDING, Argument, ChangePoint, FactGroup, Field, FieldType, Quantifier
 from tiercel_ebpf import arguments, sockets
 from tiercel_ebpf.event import SyscallEvent
-from tiercel_ebpf.records import OPENS
+from tiercel_ebpf.records import CWD, F_CUT_CWD, OPENS
 
 SOURCES: Final = frozenset({"syscall"})
 IMAGE: Final = ChangePoint.EXEC | ChangePoint.FORK
@@ -95,7 +95,7 @@ def _filename(name: str) -> str | None:
 
 
 def _cwd(event: SyscallEvent) -> Any:
-    text = event.string(7)
+    text = "" if event.flags & F_CUT_CWD else event.string(CWD)
     return (text if text.endswith("/") else f"{text}/") if text else PENDING
 
 

@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # -I leaves the script's own dir
 
 from attach import PERSISTENT, load
 from generate import KernelError
+from kernel import BpfError
+from objects import CompileError
 from plan import PlanError, validate
 
 MAX_REQUEST = 1 << 24
@@ -51,12 +53,13 @@ def main() -> int:
         if names and (sorted(names) != sorted(PERSISTENT) or len(names) != len(fds)):
             raise PlanError(f"inherit: not valid (got {names}, expected nothing or {', '.join(PERSISTENT)})")
         answer, descriptors = load(validate(request["plan"]), dict(zip(names, fds, strict=True)))
-    except (PlanError, KernelError, OSError, ValueError, KeyError) as e:
+    except BpfError as e:
+        print(e.log[-4000:], file=sys.stderr)
+        _send(channel, {"error": f"eBPF loader: {e}; run `tiercel doctor` and report this with its output"}, [])
+        return 1
+    except (PlanError, KernelError, CompileError, OSError, ValueError, KeyError) as e:
         _send(channel, {"error": f"eBPF loader: {e}"}, [])
         return 1
-    except Exception as e:  # bcc raises plain Exception when the verifier or the compiler refuses
-        _send(channel, {"error": f"eBPF loader: {e}; run `tiercel doctor` and report this with its output"}, [])
-        raise
     _send(channel, {"answer": answer, "names": list(descriptors)}, list(descriptors.values()))
     return 0
 

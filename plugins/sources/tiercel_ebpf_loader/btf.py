@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
-KIND_STRUCT, KIND_UNION, KIND_ENUM = 4, 5, 6
+KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_FUNC = 4, 5, 6, 12
 _TAIL = {1: 4, 3: 12, 14: 4, 17: 4}  # bytes after a type's header, by kind
 _PER_MEMBER = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
 
@@ -68,6 +68,11 @@ class Btf:
                 if member in wanted[own]:
                     found.setdefault((own, member), (offset, bits))
         return found
+
+    def function(self, name: str) -> int:
+        """Type id of a function of the kernel, 0 if it is not described."""
+        wanted = self._offset_of(name)
+        return next((i for i, (_, own, kind, _, _, _) in enumerate(self._types) if kind == KIND_FUNC and own == wanted), 0)
 
     def enumerators(self, wanted: set[str]) -> dict[str, int]:
         """Values of the wanted enumerators that exist."""

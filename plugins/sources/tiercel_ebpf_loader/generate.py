@@ -220,14 +220,17 @@ def formulas(plan: Plan) -> str:
     return "\n".join(parts) + "\n"
 
 
+SECRETS: Final = ("HASH_SEED", "HASH_FACTOR", "VK_TGID", "VK_START", "VK_EXEC", "VK_GENERATION", "VK_GUARD", "VK_MASK")
+"""Members of the program's settings, in their order; the plan's generation follows."""
+
+
 def keys() -> dict[str, int]:
     """Fresh secrets: hashes of places cannot be forged without them, nor can a torn verdict pass by luck."""
-    out = {name: secrets.randbits(61) | 1 for name in ("HASH_SEED", "HASH_FACTOR", "VK_TGID", "VK_START", "VK_EXEC", "VK_GENERATION")}
-    return out | {"VK_GUARD": secrets.randbits(61) | 1, "VK_MASK": secrets.randbits(61) | 1}
+    return {name: secrets.randbits(61) | 1 for name in SECRETS}
 
 
-def program(plan: Plan, constants: dict[str, int], secret: dict[str, int]) -> str:
-    """The complete C text for a valid plan."""
+def program(plan: Plan, constants: dict[str, int]) -> str:
+    """The complete C text for a valid plan. It has neither secrets nor the plan's generation in it: those are in a map."""
     slots = max(1, len(plan.judged))
     defines = {f"KIND_{name.upper()}": number for name, number in KIND.items()}
     defines |= {f"HOOK_{name.upper()}": number for name, number in HOOKS.items()}
@@ -245,7 +248,6 @@ def program(plan: Plan, constants: dict[str, int], secret: dict[str, int]) -> st
         "SCALARS": len(SCALARS),
         "FILTER_BITS": FILTER_BITS,
         "FILTER_WORDS": 1 << (FILTER_BITS - 6),
-        "GENERATION": plan.generation,
         "RING_PAGES": plan.ring_bytes // 4096,
         "KINDS": 32,
         "SLOTS": slots,
@@ -256,8 +258,7 @@ def program(plan: Plan, constants: dict[str, int], secret: dict[str, int]) -> st
         "NETWORKS": plan.max_networks,
         "EXEC_ID_MASK": 0xFFFFFFFF,
     }
-    text = [f"#define {name} {value}" for name, value in (constants | defines).items()]
-    text += [f"#define {name} {value}ULL" for name, value in secret.items()]
+    text = [f"#define {name} {value}" for name, value in sorted((constants | defines).items())]
     folder = Path(__file__).parent / "program"
     for name in PROGRAM:
         text.append((folder / name).read_text())

@@ -1,5 +1,6 @@
 """Makes a socket a standard stream:  streams.py HOW ADDRESS PORT. A listener is expected there."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -34,9 +35,9 @@ if how == "dup3":
     os.dup2(fd, 0, inheritable=False)
 elif how == "dup":
     os.close(0)
-    os.dup(fd)
+    ctypes.CDLL(None).dup(fd)  # os.dup is fcntl(2)
 elif how == "elsewhere":
-    os.dup(fd)
+    ctypes.CDLL(None).dup(fd)
     os.dup2(fd, 17)
 else:
     os.dup2(fd, 0)

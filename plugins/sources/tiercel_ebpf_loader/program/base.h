@@ -27,6 +27,7 @@ struct qstr { u32 hash, len; u64 name; };                 /* include/linux/dcach
 #define F_UNJUDGED 1                                      /* no verdict was believed: the sensor should make one */
 #define F_COMPAT 2                                        /* call of the i386 table: came up undecided */
 #define F_CUT 4                                           /* the real path is incomplete (too deep or too long) */
+#define F_CUT_OTHER(slot) (1024U << (slot))               /* the same for ORIGIN, BASE, CWD */
 #define F_TEXT 8                                          /* the caller's text could not be read */
 #define F_RACED 16                                        /* a rename happened while the path was read */
 #define F_ARGS_CUT 32
@@ -80,6 +81,9 @@ struct paths {                                            /* scratch of one run;
   struct verdict v; struct call c; struct address a; struct pt_regs regs;
 };
 
+struct settings { u64 hash_seed, hash_factor, vk_tgid, vk_start, vk_exec, vk_generation, vk_guard, vk_mask, generation; };
+
+BPF_ARRAY(settings, struct settings, 1);                  /* generate.py: SECRETS, then the generation */
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 BPF_TABLE("prog", u32, int, programs, 8);                 /* the generation in force: one slot for each hook; kept over reloads */
 BPF_ARRAY(calls, u16, 512);                               /* call number -> KIND (x86-64) | KIND (i386) << 8; kept over reloads */

@@ -2,13 +2,13 @@
 
 #define ALL_ONES (~0ULL)
 
-static __always_inline u64 verdict_sum(u32 tgid, struct verdict *v)
+static __always_inline u64 verdict_sum(u32 tgid, struct verdict *v, struct settings *k)
 {
-  u64 sum = (u64)tgid * VK_TGID + v->start * VK_START + v->exec_id * VK_EXEC + v->generation * VK_GENERATION;
+  u64 sum = (u64)tgid * k->vk_tgid + v->start * k->vk_start + v->exec_id * k->vk_exec + v->generation * k->vk_generation;
   #pragma unroll
-  for (int i = 0; i < 5; i++) sum += v->guard[i] * (VK_GUARD + 2 * i);
+  for (int i = 0; i < 5; i++) sum += v->guard[i] * (k->vk_guard + 2 * i);
   #pragma unroll
-  for (int i = 0; i < SLOTS; i++) sum += v->mask[i] * (VK_MASK + 2 * i);
+  for (int i = 0; i < SLOTS; i++) sum += v->mask[i] * (k->vk_mask + 2 * i);
   return sum;
 }
 
@@ -17,12 +17,14 @@ static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
 {
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
   struct verdict *shared = verdicts.lookup(&tgid), *v = &s->v;
+  u32 zero = 0;
+  struct settings *k = settings.lookup(&zero);
   *unjudged = 1;
-  if (!shared) return ALL_ONES;
+  if (!shared || !k) return ALL_ONES;
   _Pragma("unroll")
   for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i]; /* LRU maps recycle elements under a reader: */
   /* copy, then verify */
-  if (v->check != verdict_sum(tgid, v) || v->generation != GENERATION) return ALL_ONES;
+  if (v->check != verdict_sum(tgid, v, k) || v->generation != k->generation) return ALL_ONES;
   u8 *task = (u8 *)bpf_get_current_task_btf();
   u8 *leader = AT(u8 *, task, task_struct__group_leader);
   if (v->start != AT(u64, leader, task_struct__start_boottime)) return ALL_ONES;

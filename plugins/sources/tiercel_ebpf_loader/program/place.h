@@ -45,8 +45,10 @@ static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kin
 static __always_inline int place_path(struct paths *s, u32 set, u32 type, u32 pos, u32 n)
 {
   struct hashing *hash = &s->hash;
-  u64 all = HASH_SEED, name = HASH_SEED;
-  u32 slashes = 0;
+  u32 slashes = 0, zero = 0;
+  struct settings *settled = settings.lookup(&zero);
+  if (!settled) return 0;
+  u64 seed = settled->hash_seed, factor = settled->hash_factor, all = seed, name = seed;
   s->h.maybe = s->h.sure = 0;
   if (n > HASHED) return 0;
   NO_UNROLL
@@ -56,12 +58,12 @@ static __always_inline int place_path(struct paths *s, u32 set, u32 type, u32 po
     u32 c = s->walk[(pos + i) & PATH_END], differs = c ^ '/';
     u64 is_slash = (u64)((differs - 1) & ~differs) >> 31;  /* 1 for '/', else 0 */
     struct slash *at = &hash->slash[slashes & 63];
-    all = (all ^ c) * HASH_FACTOR;
+    all = (all ^ c) * factor;
     at->hash = all; at->at = i;
     slashes += is_slash;
 #if PLACE_BY_NAME
-    name = (name ^ c) * HASH_FACTOR;
-    name ^= (name ^ HASH_SEED) & (0 - is_slash);
+    name = (name ^ c) * factor;
+    name ^= (name ^ seed) & (0 - is_slash);
 #endif
   }
   hash->all = all; hash->name = name; hash->slashes = slashes;

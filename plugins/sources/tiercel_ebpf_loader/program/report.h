@@ -43,15 +43,15 @@ int on_report(struct bpf_raw_tracepoint_args *ctx)
     w->job = job; w->steps = 0;
   }
   NO_UNROLL
-  for (int i = 0; i < STEPS; i++) {
+  for (int i = 0; i < LONG_STEPS; i++) {
     KEEP(i);
     state = walk_step(s, i == 0 && !w->mark);
     if (state != WALK_MORE) break;
   }
-  if (state == WALK_MORE && w->steps < 8) {
+  if (state == WALK_MORE && w->steps < LONG_RUNS - 1) {
     w->mark = 1; w->steps++;
   } else {
-    if (state != WALK_DONE) w->rec.flags |= F_CUT;
+    if (state != WALK_DONE) w->rec.flags |= w->job == STR_REAL ? F_CUT : F_CUT_OTHER(w->job & (STRINGS - 1));
     if (k->pos == PATH_END && state == WALK_DONE) { k->pos--; s->walk[k->pos & PATH_END] = '/'; }
     put(w, w->job, &s->walk[k->pos & PATH_END], PATH_END - k->pos);
     w->mark = 0;

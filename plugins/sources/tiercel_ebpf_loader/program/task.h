@@ -132,7 +132,10 @@ static __always_inline void put_cgroups(struct work *w, u64 task, struct paths *
 static __always_inline void begin(struct work *w, u32 kind)
 {
   __builtin_memset(&w->rec, 0, sizeof(w->rec));
-  w->rec.kind = kind; w->rec.generation = GENERATION; w->kind = kind;
+  u32 zero = 0;
+  struct settings *k = settings.lookup(&zero);
+  w->rec.kind = kind; w->kind = kind;
+  if (k) w->rec.generation = k->generation;
   w->fill = w->job = w->jobs = w->steps = 0;
   w->mark = w->described = 0;
   w->rec.time = bpf_ktime_get_boot_ns();

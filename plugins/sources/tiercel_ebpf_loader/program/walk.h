@@ -1,6 +1,8 @@
 /* Paths of kernel objects: from a dentry upwards, across mounts, backwards into a buffer. */
 
 #define STEPS 24                                          /* components looked at in one run; a longer walk goes on in the next stage */
+#define LONG_STEPS 352                                    /* the same for a run of that stage: a path has at most 2047 */
+#define LONG_RUNS 6                                       /* four walks of that many runs stay below the kernel's 33 tail calls */
 #define WALK_MORE 0
 #define WALK_DONE 1
 #define WALK_CUT 2
