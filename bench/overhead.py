@@ -154,7 +154,9 @@ def spread(values: list[float]) -> str:
 
 def prepare(folder: Path, source: Path) -> None:
     shutil.copytree(source, folder, dirs_exist_ok=True)
-    subprocess.run(["make", "-s", "-C", folder, "openclose", "getppid", "forkexec", "tcpconn", "spin"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["make", "-s", "-C", folder, "openclose", "getppid", "forkexec", "tcpconn", "spin"], check=True, stderr=subprocess.DEVNULL
+    )
     (folder / "trusted").mkdir(exist_ok=True)
     shutil.copy2(folder / "openclose", folder / "trusted/openclose")
     (folder / "trusted.yaml").write_text(f"- list: credential_programs\n  items: [{folder / 'trusted/openclose'}]\n")
@@ -173,7 +175,7 @@ def main() -> None:
     workload_part: dict[str, list[float]] = {w.name: [] for w in chosen}
     sensor_part: dict[str, list[float]] = {w.name: [] for w in chosen}
     starts, sizes, idles, spins = [], [], [], []
-    with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/tmp") as name:  # noqa: S108  not /tmp: rules watch that
+    with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
         prepare(folder, options.workloads)
@@ -202,7 +204,9 @@ def main() -> None:
             sizes.append(pss(sensor.pids))
             log = sensor.stop()
     print(f"{options.rounds} rounds, kernel {os.uname().release}, spin {spread(spins)} s\n")
-    print("| workload | off, us | floor, us | Tiercel: extra, us | of it workload + sensor | target (scaled) | Falco stock |\n|" + "---|" * 7)
+    print(
+        "| workload | off, us | floor, us | Tiercel: extra, us | of it workload + sensor | target (scaled) | Falco stock |\n|" + "---|" * 7
+    )
     scale = {"openclose, the process decides": 3.4, "openclose, the path decides": 3.4, "forkexec": 660, "tcpconn": 31}
     for w in chosen:
         extra = [a + b for a, b in zip(workload_part[w.name], sensor_part[w.name], strict=True)]

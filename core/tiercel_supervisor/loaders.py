@@ -55,7 +55,11 @@ def find(site: Path, name: str) -> Path:
     path = site / package / "__main__.py"
     for at in (path, *path.parents[: len(path.parents) - 1]):
         info = at.lstat()
-        if stat.S_ISLNK(info.st_mode) or info.st_uid != 0 or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX:
+        if (
+            stat.S_ISLNK(info.st_mode)
+            or info.st_uid != 0
+            or (info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX)
+        ):
             raise LoaderError(f"{at}: must belong to root and be writable by nobody else, since it runs as root")
     return path
 
@@ -95,7 +99,9 @@ class Loaders:
             try:
                 os.dup2(theirs.fileno(), 3)
                 os.closerange(4, 1 << 12)
-                os.execve(sys.executable, [sys.executable, "-I", "-S", str(path)], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"})
+                os.execve(
+                    sys.executable, [sys.executable, "-I", "-S", str(path)], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+                )
             finally:
                 os._exit(127)
         theirs.close()

@@ -1,4 +1,7 @@
-"""Messages between supervisor, sensor and loader: four bytes of length (little endian), then JSON; descriptors travel with the first byte."""
+"""Messages between supervisor, sensor and loader: four bytes of length (little endian), then JSON.
+
+Descriptors travel with the first byte.
+"""
 
 from __future__ import annotations
 

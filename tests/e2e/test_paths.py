@@ -74,7 +74,7 @@ def watch(installed: Path, live_kernel: None, programs: Path) -> Iterator[Watch]
             (folder / f"bind-{kind}").mkdir()
             (folder / f"bound-{kind}").touch()
             for depth in DEPTHS:
-                directory(folder, kind, depth).mkdir(parents=True)
+                subprocess.run(["mkdir", "-p", directory(folder, kind, depth)], check=True)  # Python's own is recursive
                 target(folder, kind, "deep", depth).touch()
         (folder / "except" / "allowed").touch()
         os.symlink(folder / "except" / "secret-except", folder / "except" / "alias")

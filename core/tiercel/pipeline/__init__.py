@@ -1,3 +1,5 @@
-"""From a source to the outputs: the detect thread (`detect`), the delivery on the asyncio loop (`delivery`), and the acknowledgements
-that tie the two together (`acks`). Only batches cross from one to the other.
+"""From a source to the outputs.
+
+`detect` is the detect thread, `delivery` the asyncio loop, `acks` the acknowledgements that tie the two together. Only batches cross from
+one to the other.
 """

@@ -1,4 +1,4 @@
-"""Delivery of alerts on the asyncio loop: one queue and one task per output, each batch acknowledged when every output is through with it."""
+"""Delivery of alerts on the asyncio loop: one queue and task per output; a batch is acknowledged when every output is through with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tiercel.components.output import Output
     from tiercel.pipeline.acks import Acks, Ticket
 
-__all__ = ["Delivery", "OutputCounters"]
+__all__ = ["Delivery", "OutputCounters", "say"]
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
@@ -101,8 +101,8 @@ class Delivery:
             for alert in alerts:
                 try:
                     await asyncio.wait_for(enricher.amend(alert), AMEND_DEADLINE)
-                except Exception as e:  # a plugin that raises never stops an alert
-                    _say(f"enricher {type(enricher).name}: {type(e).__name__}: {e}")
+                except Exception as e:  # noqa: BLE001  a plugin that raises never stops an alert
+                    say(f"enricher {type(enricher).name}: {type(e).__name__}: {e}")
         self._enqueue(alerts, ticket)
 
     def _enqueue(self, alerts: list[Alert], ticket: Ticket) -> None:
@@ -129,24 +129,24 @@ class Delivery:
                 await lane.output.deliver(alerts)
             except Retry as e:
                 if not counters.retries:
-                    _say(f"output {lane.name}: {e}; trying again until it works")
+                    say(f"output {lane.name}: {e}; trying again until it works")
                 counters.retries += 1
                 await asyncio.sleep(pause if e.after is None else e.after)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             except Permanent as e:
                 counters.refused += len(alerts)
-                _say(f"output {lane.name}: gave up {len(alerts)} alerts: {e}")
+                say(f"output {lane.name}: gave up {len(alerts)} alerts: {e}")
                 return
-            except Exception as e:  # a bug of the plugin: named, counted, and after a while left out
+            except Exception as e:  # noqa: BLE001  a bug of the plugin: named, counted, and after a while left out
                 counters.failures += 1
                 broken += 1
-                _say(f"output {lane.name}: {type(e).__name__}: {e}")
+                say(f"output {lane.name}: {type(e).__name__}: {e}")
                 if broken >= BROKEN_TRIES:
                     lane.broken += 1
                     counters.quarantined = lane.broken >= QUARANTINE_AFTER
                     counters.dropped += len(alerts)
                     if counters.quarantined:
-                        _say(f"output {lane.name}: failed on {QUARANTINE_AFTER} batches in a row; it gets no more alerts")
+                        say(f"output {lane.name}: failed on {QUARANTINE_AFTER} batches in a row; it gets no more alerts")
                     return
                 await asyncio.sleep(pause)
             else:
@@ -161,9 +161,9 @@ class Delivery:
             async with lane.turn:
                 try:
                     await lane.output.reopen()
-                except Exception as e:  # the old file stays in use
+                except Exception as e:  # noqa: BLE001  the old file stays in use
                     lane.counters.failures += 1
-                    _say(f"output {lane.name}: not reopened: {e}")
+                    say(f"output {lane.name}: not reopened: {e}")
 
     def counters(self) -> Mapping[str, OutputCounters]:
         """Output -> its counters."""
@@ -182,5 +182,6 @@ class Delivery:
         await self._open.aclose()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """One line to the person who started us."""
     print(f"tiercel: {message}", file=sys.stderr, flush=True)

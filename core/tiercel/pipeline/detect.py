@@ -26,7 +26,14 @@ class Detector:
     """One source with its decoder, judged by an engine. `run` is the body of the detect thread."""
 
     def __init__(
-        self, source: Source, decoder: Decoder, plan: SourcePlan, engine: Engine, *, acks: Acks, submit: Callable[[list[Alert], Ticket], None]
+        self,
+        source: Source,
+        decoder: Decoder,
+        plan: SourcePlan,
+        engine: Engine,
+        *,
+        acks: Acks,
+        submit: Callable[[list[Alert], Ticket], None],
     ) -> None:
         """Takes what has been built and opened.
 

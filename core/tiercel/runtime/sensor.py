@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import signal
 import sys
@@ -27,7 +28,7 @@ from tiercel.engine.planner import Plan
 from tiercel.engine.planner import build as plan_rules
 from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
-from tiercel.pipeline.delivery import Delivery
+from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.statistics import Statistics
@@ -113,6 +114,8 @@ class Sensor:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.source.stop)
             loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
+            gc.collect()
+            gc.freeze()  # what was built to stay is not looked at again
             thread.start()
             say(f"watching: {len(self.rules)} rules, source {type(self.source).name}, alerts to {', '.join(self._config.outputs)}")
             while not ended.is_set():
@@ -134,14 +137,9 @@ class Sensor:
     def _detect(self, detector: Detector, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         try:
             detector.run()
-        except BaseException as e:  # handed to the main thread, which ends with it
+        except BaseException as e:  # noqa: BLE001  handed to the main thread, which ends with it
             self._failure = e
         loop.call_soon_threadsafe(ended.set)
-
-
-def say(message: str) -> None:
-    """One line to the person who started us."""
-    print(f"tiercel: {message}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -163,7 +161,7 @@ def main(arguments: list[str]) -> int:
         for line in str(e).splitlines():
             say(line)
         return 2
-    except Exception:
+    except Exception:  # noqa: BLE001  a bug: its traceback is what we want to see
         traceback.print_exc()
         return 1
     return 0

@@ -1,6 +1,7 @@
 """Messages to and from the supervisor: four bytes of length (little endian), then JSON; descriptors travel with the first byte.
 
-The supervisor has its own half of this (core/tiercel_supervisor/wire.py): it shares no code with what runs unprivileged."""
+The supervisor has its own half of this (core/tiercel_supervisor/wire.py): it shares no code with what runs unprivileged.
+"""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class SyscallDecoder(Decoder):
             args = record[start : start + h[r.LEN + r.ARGS]]
             if h[r.FLAGS] & r.F_ARGS_CUT and not args:
                 args = None
-        process = self._new(h, record, args, False)  # noqa: FBT003
+        process = self._new(h, record, args, False)
         self._settle(process, h[r.TIME])
         return process
 

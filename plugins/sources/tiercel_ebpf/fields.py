@@ -30,7 +30,7 @@ def _process(name: str, path: tuple[str, ...], kind: FieldType, changes: ChangeP
     return Field(name=name, type=kind, description=description, group=FactGroup.PROCESS, changes=changes, sources=SOURCES, path=path)
 
 
-def _event(name: str, kind: FieldType, group: FactGroup, getter: Callable[..., Any], description: str, **more: Any) -> Field:  # noqa: PLR0917  a table
+def _event(name: str, kind: FieldType, group: FactGroup, getter: Callable[..., Any], description: str, **more: Any) -> Field:
     return Field(name=name, type=kind, description=description, group=group, sources=SOURCES, getter=getter, **more)
 
 
@@ -181,7 +181,7 @@ EVENT_FIELDS: Final = (
     _event("fd.typechar", S, _SCALAR, arguments.fd_typechar, "The type as one character: f d p 4 6 u."),
     Field(
         name="fd.name", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("name",),
-        description="Path as the caller wrote it, made absolute; where the kernel's differs, rules see that as well. Or 'ip:port->ip:port'.",
+        description="Path as the caller wrote it, made absolute; where the kernel's differs, rules see both. Or 'ip:port->ip:port'.",
     ),
     Field(
         name="fd.realpath", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("realpath",),

@@ -35,8 +35,10 @@ class _Bits:
 class Places:
     """Fills the maps of one loaded plan."""
 
-    def __init__(self, *, rows: list[str], row_count: int, keys: Mapping[str, int], places: int, networks: int, bits: int, filter_map: int) -> None:
-        """`rows` are the event types by row of the maps' values, `places`, `networks` and `filter_map` descriptors, `bits` the filter's size."""
+    def __init__(
+        self, *, rows: list[str], row_count: int, keys: Mapping[str, int], places: int, networks: int, bits: int, filter_map: int
+    ) -> None:
+        """`rows`: event types by row of the values; `places`, `networks`, `filter_map`: descriptors; `bits`: size of the filter."""
         self._row = {name: i for i, name in enumerate(rows)}
         self._rows = row_count
         self._seed, self._factor = keys["HASH_SEED"], keys["HASH_FACTOR"]

@@ -14,9 +14,9 @@ MAX_ANCESTORS: Final = 32
 class Image:
     """What a process became at its last exec; shared by the processes forked from it."""
 
-    __slots__ = ("args", "arglist", "cmdline", "exe", "exepath", "memfd", "name")
+    __slots__ = ("arglist", "args", "cmdline", "exe", "exepath", "memfd", "name")
 
-    def __init__(self, name: Any, exe: Any, exepath: Any, arglist: Any, memfd: Any) -> None:  # noqa: PLR0917  built once per exec
+    def __init__(self, name: Any, exe: Any, exepath: Any, arglist: Any, memfd: Any) -> None:
         """Values may be `tiercel.PENDING`."""
         self.name, self.exe, self.exepath, self.arglist, self.memfd = name, exe, exepath, arglist, memfd
         if arglist is PENDING:

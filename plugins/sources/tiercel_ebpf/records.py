@@ -68,3 +68,5 @@ class Accounts(bytes):
 
 class CommandLine(tuple[int, int, int, bytes]):
     """In a snapshot's records: (pid, start, exec id, arguments) from /proc/PID/cmdline, taken while the identity did not change."""
+
+    __slots__ = ()

@@ -6,6 +6,7 @@ starts from, moves only when what follows from the records is safe.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import select
@@ -75,18 +76,13 @@ class Ring:
             poll.poll(min(seconds, 0.01) * 1000)
 
     def close(self) -> None:
-        """Unmaps; records handed out must be gone."""
+        """Unmaps."""
         self._data.release()
-        try:
-            self._mapping.close()
-        except BufferError:  # a record is still looked at: the mapping goes with the process
-            pass
+        self._mapping.close()
         self._consumer.close()
 
 
 def drain_descriptor(fd: int) -> None:
     """Empties a non-blocking pipe or eventfd that woke us."""
-    try:
+    with contextlib.suppress(BlockingIOError):
         os.read(fd, 64)
-    except BlockingIOError:
-        pass

@@ -1,4 +1,4 @@
-"""The eBPF source: asks for the loader, reads the ring, writes verdicts and places, takes snapshots. No privilege is needed for any of it."""
+"""The eBPF source: asks for the loader, reads the ring, writes verdicts and places, takes snapshots; all of it without privilege."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ COLLECT: Final[dict[str, frozenset[str]]] = {
     "exe": frozenset({"proc.exepath", "proc.pexepath", "proc.aexepath", "evt.arg"}),
     "args": frozenset(
         {
-            "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.exeline", "proc.pexe", "proc.pcmdline", "proc.aexe", "proc.acmdline",
-            "evt.arg",
+            "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.exeline", "proc.pexe", "proc.pcmdline", "proc.aexe",
+            "proc.acmdline", "evt.arg",
         }
     ),
     "ppid": frozenset(
         {
-            "proc.ppid", "proc.pname", "proc.pexe", "proc.pexepath", "proc.pcmdline", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline",
-            "proc.apid",
+            "proc.ppid", "proc.pname", "proc.pexe", "proc.pexepath", "proc.pcmdline", "proc.aname", "proc.aexe", "proc.aexepath",
+            "proc.acmdline", "proc.apid",
         }
     ),
     "uid": frozenset({"user.uid", "user.name"}),

@@ -15,7 +15,19 @@ import kernel
 import objects
 from btf import VMLINUX, Btf
 from generate import (
-    CONTROL, FILTER_BITS, HOOKS, KIND, LAYOUT, SECRETS, STAGES, KernelError, call_table, kernel_constants, keys, placed, program,
+    CONTROL,
+    FILTER_BITS,
+    HOOKS,
+    KIND,
+    LAYOUT,
+    SECRETS,
+    STAGES,
+    KernelError,
+    call_table,
+    kernel_constants,
+    keys,
+    placed,
+    program,
 )  # fmt: skip
 from plan import Plan
 

@@ -1,7 +1,7 @@
 """Compiled programs: made by bcc, or read from the cache of an earlier compilation, and put into the kernel here.
 
-Compiling takes ten times as long as all the rest of a start. The C of a plan has no secret and no generation in it (they are in a map), so the
-same plan on the same kernel is the same text, and its hash names a file below `CACHE`, which is root's alone.
+Compiling takes ten times as long as all the rest of a load. The C of a plan has no secret and no generation in it (they are in a
+map), so the same plan on the same kernel is the same text, and its hash names a file below `CACHE`, which is root's alone.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ def compile_text(text: str, programs: Iterable[str]) -> Objects:
     names = {}
     for number in range(lib.bpf_num_tables(module)):
         names[int(lib.bpf_table_fd_id(module, number))] = lib.bpf_table_name(module, number).decode()
-    return Objects(
-        {name: _spec(fd) for fd, name in names.items()}, {name: _relocatable(bpf.dump_func(name), names) for name in programs}
-    )
+    return Objects({name: _spec(fd) for fd, name in names.items()}, {name: _relocatable(bpf.dump_func(name), names) for name in programs})
 
 
 def get(text: str, programs: Iterable[str]) -> Objects:
