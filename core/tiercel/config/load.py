@@ -86,7 +86,7 @@ def examine(
     grants = value.get("grants")
     schema = compose(host, grants=[name for name in grants if name != "loaders"] if isinstance(grants, Mapping) else [])
     hints = {section: _hint(registry) for section, registry in registries.items()}
-    problems = validate(Document(document.file, value, document.keys, document.values), schema, hints=hints)
+    problems = validate(Document(document.file, value, document.keys, document.values), schema, hints=hints) if value else []
     if problems:
         names = value.get("rules_files")
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)

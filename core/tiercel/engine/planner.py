@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tiercel.components.source import Abilities
+from tiercel.engine.aliases import Resolve
 from tiercel.engine.source import SourceRules
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def build(
     *,
     generation: int,
     extra_fields: Mapping[str, frozenset[str]] | None = None,
+    resolve: Resolve = lambda _path: None,
 ) -> Plan:
     """Plans rules.
 
@@ -68,6 +70,7 @@ def build(
         abilities: event source -> what the source that is open can judge; sources without an entry judge nothing.
         generation: number of the plan.
         extra_fields: event source -> names of fields that others than rules read (outputs, enrichers).
+        resolve: what literal paths lead to on this host (`tiercel.engine.aliases`).
 
     Raises:
         tiercel.UserError: a field cannot be read with the argument that a rule gives it.
@@ -79,7 +82,7 @@ def build(
     extra = extra_fields or {}
     planned = {
         name: SourceRules(
-            name, chosen, catalogue, abilities=abilities.get(name, Abilities()), generation=generation, extra=extra.get(name, ()),
+            name, chosen, catalogue, abilities=abilities.get(name, Abilities()), generation=generation, extra=extra.get(name, ()), resolve=resolve,
         )
         for name, chosen in enabled.items()
     }  # fmt: skip

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Final
 
 from tiercel.components.source import Abilities
+from tiercel.engine.aliases import Resolve, with_aliases
 from tiercel.engine.classes import Judged, merge
 from tiercel.engine.codegen import Generator
 from tiercel.engine.formula import atom_tree, numbered
@@ -59,13 +60,14 @@ class SourceRules:
     """
 
     def __init__(
-        self, name: str, rules: Sequence[Rule], catalogue: FieldsView, *, abilities: Abilities, generation: int, extra: Iterable[str]
-    ) -> None:
+        self, name: str, rules: Sequence[Rule], catalogue: FieldsView, *,
+        abilities: Abilities, generation: int, extra: Iterable[str], resolve: Resolve,
+    ) -> None:  # fmt: skip
         self.name = name
         self.abilities = abilities
         self.generator = Generator(Groups(catalogue, name))
         self.states = tuple(RuleState(rule, number) for number, rule in enumerate(rules))
-        self._trees = [normal_form(rule.condition) for rule in rules]
+        self._trees = [normal_form(with_aliases(rule.condition, catalogue, name, resolve)) for rule in rules]
         self._programs: dict[tuple[Planned, ...], Program] = {}
         self._by_type: dict[str, Program] = {}
         self._decisions: dict[tuple[Check, str], bool | None] = {}

@@ -31,6 +31,7 @@ from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
+from tiercel.runtime.paths import resolved
 from tiercel.runtime.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Sensor:
         self.rules = running(rules, self._config)
         self.source, self.decoder = self._build_source()
         self.plan: Plan = plan_rules(
-            self.rules, self._plugins.fields(), {self.source.event_source: type(self.source).abilities()}, generation=1
+            self.rules, self._plugins.fields(), {self.source.event_source: type(self.source).abilities()}, generation=1, resolve=resolved
         )
         formatters = build.formatters(self._plugins, privileged=self._host)
         parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters}

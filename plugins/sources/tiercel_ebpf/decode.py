@@ -51,6 +51,8 @@ class SyscallDecoder(Decoder):
         self._number = 0
         self._refresh: Callable[[], RawBatch | None] = lambda: None
         self._refreshed = False
+        self._ahead: dict[int, Process] = {}
+        self._ahead_at = 0
         self._settling: deque[Process] = deque()
         self._cgroup_by_id: dict[tuple[int, int], str] = {}
         self._mounts: dict[int, str] = {}
@@ -88,6 +90,7 @@ class SyscallDecoder(Decoder):
         if batch is None:
             return
         self._counts["snapshots"] += 1
+        self._ahead.clear()
         lines = {c[:3]: c[3] for c in batch.records if isinstance(c, r.CommandLine)}
         for record in batch.records:
             if isinstance(record, r.Mounts):
@@ -108,7 +111,23 @@ class SyscallDecoder(Decoder):
             return
         args: bytes | None = b"" if h[r.FLAGS] & r.F_KTHREAD or "args" not in self._wants else lines.get(identity)
         process = self._new(h, record, args, bool(h[r.FLAGS] & r.F_KTHREAD))
+        if known is not None and known.image is not UNKNOWN and (known.start, known.exec_id) < identity[1:]:
+            # Records of what it was may still be in the ring, in front of the one that says what it became.
+            self._ahead[process.pid], self._ahead_at = process, h[r.TIME]
+        else:
+            self._take(process)
+
+    def _take(self, process: Process) -> None:
+        self.table.put(process)
         self._settle(process, 0)
+
+    def _catch_up(self) -> None:
+        """All records up to the last snapshot have been seen: what is still ahead of the table has none, as it was lost."""
+        for pid, process in self._ahead.items():
+            known = self.table.get(pid)
+            if known is not None and (known.start, known.exec_id) < (process.start, process.exec_id):
+                self._take(process)
+        self._ahead.clear()
 
     def _read_mounts(self, text: bytes) -> None:
         self._mounts.clear()
@@ -144,11 +163,9 @@ class SyscallDecoder(Decoder):
             path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
         self._cgroups(h, record)  # remembered for the process's verdict
-        process = Process(
+        return Process(
             pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=h[r.A0], image=image, context=h[r.UID : r.RESULT]
         )
-        self.table.put(process)
-        return process
 
     def _settle(self, process: Process, time: int) -> None:
         if self._judging:
@@ -165,6 +182,7 @@ class SyscallDecoder(Decoder):
             if h[r.FLAGS] & r.F_ARGS_CUT and not args:
                 args = None
         process = self._new(h, record, args, False)
+        self.table.put(process)
         self._settle(process, h[r.TIME])
         return process
 
@@ -185,6 +203,9 @@ class SyscallDecoder(Decoder):
             return process
         self._snapshot()
         process = self.table.get(h[r.TGID])
+        ahead = self._ahead.get(h[r.TGID])
+        if ahead is not None and ahead.start == h[r.START] and ahead.exec_id == h[r.EXEC_ID]:
+            self._take(process := ahead)
         if process is not None and process.start == h[r.START] and process.exec_id == h[r.EXEC_ID]:
             self._counts["repaired"] += 1
             return process
@@ -232,6 +253,8 @@ class SyscallDecoder(Decoder):
             except (IndexError, struct.error):
                 self._counts["malformed"] += 1
                 continue
+            if self._ahead and h[3] > self._ahead_at:
+                self._catch_up()
             if kind in quiet:  # no rule looks at it: only the table changes
                 self.replay(record, h)
                 continue

@@ -22,8 +22,9 @@ Getter = Callable[[SyscallEvent], Any]
 
 def _image(name: str, attribute: str, kind: FieldType, description: str) -> Field:
     return Field(
-        name=name, type=kind, description=description, group=FactGroup.PROCESS, changes=IMAGE, sources=SOURCES, path=("image", attribute)
-    )
+        name=name, type=kind, description=description, group=FactGroup.PROCESS, changes=IMAGE, sources=SOURCES, path=("image", attribute),
+        names_file=attribute == "exepath",
+    )  # fmt: skip
 
 
 def _process(name: str, path: tuple[str, ...], kind: FieldType, changes: ChangePoint, description: str) -> Field:
@@ -34,10 +35,12 @@ def _event(name: str, kind: FieldType, group: FactGroup, getter: Callable[..., A
     return Field(name=name, type=kind, description=description, group=group, sources=SOURCES, getter=getter, **more)
 
 
-def _of_image(name: str, source: str, kind: FieldType, function: Callable[..., Any], description: str) -> Field:
+def _of_image(
+    name: str, source: str, kind: FieldType, function: Callable[..., Any], description: str, *, names_file: bool = False
+) -> Field:
     return Field(
         name=name, type=kind, description=description, group=FactGroup.PROCESS, changes=ChangePoint.NEVER, sources=SOURCES,
-        inputs=(source,), function=function,
+        inputs=(source,), function=function, names_file=names_file,
     )  # fmt: skip
 
 
@@ -47,8 +50,9 @@ def _parent(name: str, attribute: str, description: str) -> Field:
         return getattr(image, attribute) if image is not None and image is not PENDING else image
 
     return Field(
-        name=name, type=S, description=description, group=FactGroup.REST, changes=ChangePoint.ANCESTORS, sources=SOURCES, getter=get
-    )
+        name=name, type=S, description=description, group=FactGroup.REST, changes=ChangePoint.ANCESTORS, sources=SOURCES, getter=get,
+        names_file=attribute == "exepath",
+    )  # fmt: skip
 
 
 def _ancestor(name: str, read: Callable[[Any], Any], kind: FieldType, description: str) -> Field:
@@ -67,7 +71,7 @@ def _ancestor(name: str, read: Callable[[Any], Any], kind: FieldType, descriptio
 
     return Field(
         name=name, type=kind, description=description, group=FactGroup.REST, changes=ChangePoint.ANCESTORS, sources=SOURCES,
-        argument=Argument.OPTIONAL_INDEX, quantifier=Quantifier.ANY, getter=make,
+        argument=Argument.OPTIONAL_INDEX, quantifier=Quantifier.ANY, getter=make, names_file=name == "proc.aexepath",
     )  # fmt: skip
 
 
@@ -180,18 +184,18 @@ EVENT_FIELDS: Final = (
     _event("fd.type", S, _SCALAR, arguments.fd_type, "file, directory, pipe, ipv4, ipv6, unix; missing for other descriptors."),
     _event("fd.typechar", S, _SCALAR, arguments.fd_typechar, "The type as one character: f d p 4 6 u."),
     Field(
-        name="fd.name", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("name",),
+        name="fd.name", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("name",), names_file=True,
         description="Path as the caller wrote it, made absolute; where the kernel's differs, rules see both. Or 'ip:port->ip:port'.",
     ),
     Field(
-        name="fd.realpath", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("realpath",),
+        name="fd.realpath", type=FieldType.PATH, group=_PLACE, sources=SOURCES, path=("realpath",), names_file=True,
         description="Path of the opened object, from the kernel.",
     ),
     Field(
         name="fd.nameraw", type=FieldType.PATH, group=FactGroup.REST, sources=SOURCES, path=("nameraw",),
         description="Path exactly as the caller wrote it.",
     ),
-    _of_image("fd.directory", "fd.name", FieldType.PATH, _directory, "fd.name up to its last slash."),
+    _of_image("fd.directory", "fd.name", FieldType.PATH, _directory, "fd.name up to its last slash.", names_file=True),
     _of_image("fd.filename", "fd.name", S, _filename, "fd.name behind its last slash."),
     _event("fd.sip", FieldType.IP, _PLACE, _socket(sockets.peer), "Address of the server: of the peer, for connect."),
     _event("fd.rip", FieldType.IP, _PLACE, _socket(sockets.peer), "Address of the peer."),

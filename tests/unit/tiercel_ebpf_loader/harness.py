@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -38,10 +39,18 @@ static int bpf_probe_read_kernel(void *to, u32 n, const void *from) { memcpy(to,
 static u64 bpf_ktime_get_boot_ns(void) { return 0; }
 static u64 bpf_get_current_pid_tgid(void) { return test_tgid << 32; }
 static u64 bpf_get_current_task(void) { return test_task; }
+static u8 *bpf_get_current_task_btf(void) { return (u8 *)test_task; }
 """
 
 _TEST: Final = """
 #define MAX 4096
+static struct settings test_settings; static struct place_filter test_filter;
+static struct settings *find_settings(const void *key) { return &test_settings; }
+static struct place_filter *find_filter(const void *key) { return &test_filter; }
+void test_settle(const u8 *value) { memcpy(&test_settings, value, sizeof(test_settings)); }
+void test_set_filter(const u8 *value) { memcpy(&test_filter, value, sizeof(test_filter)); }
+u32 test_filter_size(void) { return sizeof(test_filter); }
+u32 test_settings_size(void) { return sizeof(test_settings); }
 static struct place test_places[MAX]; static struct place_key test_place_keys[MAX]; static u32 test_place_count;
 static struct place *find_place(const void *key) {
   for (u32 i = 0; i < test_place_count; i++) if (!memcmp(&test_place_keys[i], key, 16)) return &test_places[i];
@@ -59,12 +68,13 @@ u32 test_record_at(void) { return offsetof(struct record, at); }
 u32 test_record_a1(void) { return offsetof(struct record, a[1]); }
 u32 test_verdict_size(void) { return sizeof(struct verdict); }
 u64 test_hash(const u8 *text, u32 n) {
-  static struct paths s; memcpy(s.walk, text, n); place_path(&s, 1, 0, 0, n); return s.hash.all;
+  static struct paths s; settings.lookup = find_settings; filter.lookup = find_filter; places.lookup = find_place;
+  memcpy(s.walk, text, n); place_path(&s, 1, 0, 0, n); return s.hash.all;
 }
 int test_place_path(const u8 *path, u32 n, u32 set, u32 type, u64 *maybe, u64 *sure) {
   static struct paths s;
   u32 pos = PATH_END - n;
-  places.lookup = find_place;
+  settings.lookup = find_settings; filter.lookup = find_filter; places.lookup = find_place;
   memset(s.walk, 0xa5, sizeof(s.walk));
   memcpy(&s.walk[pos], path, n);
   int known = place_path(&s, set, type, pos, n);
@@ -75,24 +85,26 @@ static struct verdict test_verdict;
 static struct verdict *find_verdict(const void *key) { return *(u32 *)key == test_tgid ? &test_verdict : 0; }
 u64 test_judged(const u8 *verdict, u32 tgid, u64 task, u32 slot, int *unjudged) {
   static struct paths s;
-  verdicts.lookup = find_verdict; test_tgid = tgid;
+  settings.lookup = find_settings; verdicts.lookup = find_verdict; test_tgid = tgid;
   memcpy(&test_verdict, verdict, sizeof(test_verdict));
-  return judged(&s, task, slot, unjudged);
+  test_task = task;
+  return judged(&s, slot, unjudged);
 }
 """
 
 _FORMULAS: Final = """
-struct call { s64 v[7]; int st[7]; };
+struct call { s64 result, fd, v[7]; u32 st[7]; };
 #define ALL_ONES (~0ULL)
+static s64 *test_v; static int *test_st;
 """
 
 _EXPORTS: Final = """
-u64 test_scalars(s64 *v, int *st, u32 kind, int socket) {
-  struct call c; memcpy(c.v, v, sizeof(c.v)); memcpy(c.st, st, sizeof(c.st));
-  return socket ? scalars_socket(&c, kind) : scalars_open(&c, kind);
+u64 test_scalars(s64 *v, int *st, u32 kind, int which) {
+  struct call c; memset(&c, 0xa5, sizeof(c)); test_v = v; test_st = st; c.result = v[0]; c.fd = v[1];
+  return which == 0 ? scalars_free(&c, kind) : which == 1 ? scalars_open(&c, kind) : scalars_socket(&c, kind);
 }
 u64 test_places_of(u32 type, u64 maybe, u64 sure) { return places_of(type, maybe, sure); }
-u32 test_slot(u32 kind) { return open_slot(kind); }
+u32 test_slot(u32 kind) { return slot_of(kind); }
 u32 test_place_type(u32 kind) { return place_type(kind); }
 u64 test_classes(u32 kind) { return classes(kind); }
 """
@@ -115,7 +127,7 @@ def formulas(plan: Plan) -> ctypes.CDLL:
     macros = [line for line in (PROGRAM / "calls.h").read_text().splitlines() if line.startswith(("#define MAY(", "#define MAY_NOT("))]
     assert len(macros) == 2
     scalars = [
-        f"static int scalar_{name}(struct call *c, s64 *v) {{ *v = c->v[{i}]; return c->st[{i}]; }}"
+        f"static int scalar_{name}(struct call *c, s64 *v) {{ *v = test_v[{i}]; return test_st[{i}]; }}"
         for i, name in enumerate(generate.SCALARS)
     ]
     library = _build("\n".join([_SHIM, _FORMULAS, *macros, *scalars, generate.formulas(plan), _EXPORTS]))
@@ -124,20 +136,17 @@ def formulas(plan: Plan) -> ctypes.CDLL:
     return library
 
 
-def places_and_verdicts(*, rows: int, slots: int, offsets: dict[str, int], guards: frozenset[str] = frozenset()) -> ctypes.CDLL:
-    """base.h, task.h, judge.h and place.h, with maps that the test fills."""
-    defines: dict[str, object] = {"PLACE_ROWS": rows, "SLOTS": slots, "GENERATION": 7, "EXEC_ID_MASK": "0xFFFFFFFF", "RING_PAGES": 1}
-    defines |= {"KINDS": 32, "PLACES": 1, "NETWORKS": 1, "VERDICTS": 1, "CONTROL_ARMED": 0}
-    defines |= {f"PLACE_BY_{name}": 1 for name in ("PREFIX", "EXACT", "DIRECTORY", "NAME")}
-    defines |= {f"GUARD_{name.upper()}": int(name in guards) for name in generate.GUARDS}
-    defines |= {f"WANT_{name.upper()}": 1 for name in generate.COLLECT}
-    defines |= {name: f"{value}ULL" for name, value in SECRET.items()}
-    head = [f"#define {name} {value}" for name, value in (defines | offsets).items()]
-    base = (PROGRAM / "base.h").read_text().replace('asm volatile("" : "+r"(size));', "")
-    names = ("walk.h", "task.h", "judge.h", "place.h")
-    library = _build("\n".join([_SHIM, *head, base, *((PROGRAM / n).read_text() for n in names), _TEST]))
+def places_and_verdicts(plan: Plan, offsets: dict[str, int]) -> ctypes.CDLL:
+    """base.h, task.h, judge.h and place.h as they are for a plan, with maps that the test fills."""
+    text = generate.program(plan, offsets)
+    head = text[: text.index("/* What every part of the program shares")]
+    files = [(PROGRAM / name).read_text() for name in ("base.h", "walk.h", "task.h", "judge.h", "place.h")]
+    library = _build("\n".join([_SHIM, head, *files, _TEST]))
     library.test_hash.restype = library.test_judged.restype = ctypes.c_uint64
     library.test_judged.argtypes = [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]
+    settings = struct.pack("<9Q", *(SECRET[name] for name in generate.SECRETS), plan.generation)
+    assert len(settings) == library.test_settings_size()
+    library.test_settle(settings)
     return library
 
 
@@ -147,4 +156,6 @@ def made_up_offsets() -> dict[str, int]:
     out = {f"{structure}__{member}": next(numbers) for structure, members in generate.MEMBERS.items() for member in members.split()}
     out["cred__egid"] = out["cred__euid"] + 4
     out["kernfs_node__parent"] = out["kernfs_node____parent"]
-    return out | {"in_execve__byte": 0, "in_execve__mask": 0, "SIZE_upid": 16, "PIDTYPE_SID": 3, "CGROUP_SUBSYS": 4}
+    sizes = {f"{name}_{end}": value for name in generate.CHUNKS for end, value in (("FROM", 0), ("SIZE", 64))}
+    return out | sizes | {"in_execve__byte": 0, "in_execve__mask": 0, "SIZE_upid": 16, "PIDTYPE_SID": 3, "CGROUP_SUBSYS": 4,
+        "THREAD_SIZE": 16384, "TOP_OF_STACK_PADDING": 0}  # fmt: skip
