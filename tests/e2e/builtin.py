@@ -114,15 +114,21 @@ class Watch:
     def during(self, deed: Callable[..., Any], *arguments: object, **more: Any) -> list[Alert]:
         """The alerts of what `deed` started, in order. Events come in order, so that an alert which is sure to come says that all before
         it are there."""
-        before = len(self.sensor.alerts)
+        before = self._mark()
         deed(*arguments, **more)
+        after = self._mark()
+        return [alert for alert in self.sensor.alerts[before:after] if os.getpid() in _ancestors(alert) and not _is_mark(alert)]
+
+    def _mark(self) -> int:
+        """Number of alerts when all that has happened so far is among them."""
         mark = uuid.uuid4().hex
         run(self._marked / "mark", mark)
         self.sensor.expect(MEMORY, proc__cmdline=f"mark {mark}", seconds=30)
-        return [
-            alert for alert in self.sensor.alerts[before:]
-            if os.getpid() in _ancestors(alert) and alert["output_fields"]["proc.cmdline"] != f"mark {mark}"
-        ]  # fmt: skip
+        return len(self.sensor.alerts)
+
+
+def _is_mark(alert: Alert) -> bool:
+    return str(alert["output_fields"].get("proc.cmdline")).startswith("mark ")
 
 
 def _ancestors(alert: Alert) -> list[int]:

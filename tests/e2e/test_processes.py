@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -342,11 +342,13 @@ def fill_ring(sensor: int, program: Path, *, calls: int) -> None:
 def test_records_of_execs_that_are_lost_are_made_up_for(installed: Path, live_kernel: None, image: Path, tmp_path: Path) -> None:
     """Processes that execute, fork and begin while the ring is full are known when they open the file later."""
     calls = compiled("calls.c", tmp_path / "calls")
-    with prepared(image) as programs, watching(installed, programs.folder, rules(programs.folder)) as watch:
+    with prepared(image) as programs, watching(installed, programs.folder, rules(programs.folder)) as watch, ExitStack() as stack:
         file = programs.file("path")
 
         def start(*words: str | int | Path) -> subprocess.Popen[bytes]:
-            return subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.callback(process.kill)
+            return stack.enter_context(process)
 
         turns = ("read", "ready", "open", file, "wait", SETTLE, "open", file)
         becomes = start(programs.good, "open", file, "read", "exec", programs.evil, *turns)

@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import lacking
-from tests.e2e.builtin import (
-    CREDENTIALS, MEMORY, OUTWARD, PROGRAMS, PYTHON, REVERSE, SHELL, Watch, compiled, free_port, listening, rules_of, run, served, shown, tool,
+
+from tests.e2e.builtin import (  # isort: skip
+    CREDENTIALS, MEMORY, OUTWARD, PROGRAMS, PYTHON, REVERSE, SHELL,
+    Watch, compiled, free_port, listening, rules_of, run, served, shown, tool,
 )  # fmt: skip
 from tests.e2e.conftest import Sensor
 
@@ -89,6 +91,15 @@ def test_web_shell(watch: Watch, scratch: Path, shared: Path) -> None:
             assert fields["proc.pcmdline"].startswith(f"{fpm} --nodaemonize")
 
 
+def test_web_shell_of_a_server_that_ran_before(watch: Watch, scratch: Path, shared: Path, sensor: Callable[..., Sensor]) -> None:
+    with web_server(shared, scratch) as (port, fpm):
+        late = sensor()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/s.php?c=echo+{port}-{os.getpid()}", timeout=20).close()
+        (alert,) = late.expect(SHELL, proc__cmdline=f"sh -c echo {port}-{os.getpid()}")
+    fields = alert["output_fields"]
+    assert (fields["proc.pname"], fields["proc.aname[2]"], fields["proc.pcmdline"]) == (fpm, fpm, fpm)
+
+
 def test_database_and_its_child_start_a_shell(watch: Watch, scratch: Path) -> None:
     server = compiled(watch.folder, "server")
     for name in ("postgres", "redis-server", "php-fpm8.9"):
@@ -106,7 +117,9 @@ def test_database_and_its_child_start_a_shell(watch: Watch, scratch: Path) -> No
     assert shown(watch.during(run, scratch / "redis-server", scratch / "helper", "/bin/sh", "-c", "exit 0"), *fields) == [
         (SHELL, "helper", "redis-server", "sh -c exit 0", shell)
     ]
-    assert shown(watch.during(run, scratch / "php-fpm8.9", scratch / "innocent", "-c", ":"), *fields[2:]) == [(SHELL, "innocent -c :", shell)]
+    assert shown(watch.during(run, scratch / "php-fpm8.9", scratch / "innocent", "-c", ":"), *fields[2:]) == [
+        (SHELL, "innocent -c :", shell)
+    ]
     assert shown(watch.during(run, postgres, script), *fields[2:]) == [(SHELL, f"script {script}", shell)]
     # No shell; a shell below something else; a command that is allowed, and one that only begins like it; a shell that does not exist.
     assert watch.during(run, postgres, "/bin/true") == []
@@ -218,14 +231,14 @@ def abroad(watch: Watch) -> Iterator[Abroad]:
     if run(ip, "netns", "add", name, code=None).returncode:
         lacking("network namespaces cannot be made")
     try:
-        for command in (("link", "set", "lo", "up"), ("addr", "add", f"{FOUR}/32", "dev", "lo"), ("addr", "add", f"{SIX}/128", "dev", "lo")):
-            run(ip, "-n", name, *command)
+        run(ip, "-n", name, "link", "set", "lo", "up")
+        for address in (f"{FOUR}/32", f"{SIX}/128"):
+            run(ip, "-n", name, "addr", "add", address, "dev", "lo")
         command = [ip, "netns", "exec", name, PYTHON, str(PROGRAMS / "listen.py"), FOUR, SIX]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as listener:
             assert listener.stdout is not None
             port, full = map(int, listener.stdout.readline().split())
             closed = next(p for p in (9, 11, 13) if p not in (port, full))
-            watch.during(lambda: None)  # what filled the queue was an outward connection as well
             yield Abroad(name, port, full, closed)
             listener.communicate("")
     finally:
@@ -432,7 +445,7 @@ def test_execution_from_elsewhere(watch: Watch, scratch: Path) -> None:
 
 
 def compile_something(scratch: Path) -> None:
-    (scratch / "main.c").write_text("#include <stdio.h>\nint f(void);\nint main(void) { printf(\"%d\\n\", f()); return 0; }\n")
+    (scratch / "main.c").write_text('#include <stdio.h>\nint f(void);\nint main(void) { printf("%d\\n", f()); return 0; }\n')
     (scratch / "f.c").write_text("int f(void) { return 42; }\n")
     (scratch / "Makefile").write_text("CC = gcc\nmain: main.o f.o\n\t$(CC) -o $@ $^\ncheck: main\n\t@test $$(./main) = 42 && echo good\n")
     assert "good" in run(tool("make"), "-s", "-j2", "check", cwd=scratch).stdout
@@ -494,8 +507,8 @@ def run_a_daily_script(scratch: Path) -> None:
         "#!/bin/sh\nset -e\nwork=$(mktemp -d)\ntrap 'rm -r \"$work\"' EXIT\n"
         "find /var/log -maxdepth 1 -name '*.log' -size +1k | sort | head -n 5 > \"$work/list\"\n"
         "awk -F: '$3 >= 1000 { print $1 }' /etc/passwd | sed 's/^/user /' > \"$work/users\"\n"
-        "while read -r line; do echo \"$line\"; done < \"$work/users\" > /dev/null\n"
-        "getent passwd root | cut -d: -f7; id; date; df / > \"$work/df\"; gzip \"$work/df\"; perl -e 'print 1'\n"
+        'while read -r line; do echo "$line"; done < "$work/users" > /dev/null\n'
+        'getent passwd root | cut -d: -f7; id; date; df / > "$work/df"; gzip "$work/df"; perl -e \'print 1\'\n'
     )
     script.chmod(0o755)
     run(script, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})

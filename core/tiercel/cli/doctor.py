@@ -19,8 +19,8 @@ from tiercel.cli.show import print_json
 
 __all__ = ["Finding", "command", "examine"]
 
-KERNEL: Final = (5, 8)
-"""Oldest kernel: ring buffers and iterators."""
+KERNEL: Final = (5, 19)
+"""Oldest kernel: from it on a process without capabilities may work with the maps that root hands to it."""
 SYSTEM_PYTHON: Final = "/usr/bin/python3"
 """Debian's bcc belongs to the distribution's Python."""
 USER: Final = "tiercel"

@@ -82,7 +82,7 @@ def explain(
 ) -> None:  # fmt: skip
     """Shows what of the rule NAME is judged per process, in the kernel, and in Python for each event."""
     session = open_session(setting, config_file, rules)
-    explanation = _explain(session, name)
+    explanation = _explain(session, name, brief=not as_json)
     counted = _counted(counters, explanation, session)
     if as_json:
         print_json(dataclasses.asdict(explanation) | ({"counters": dataclasses.asdict(counted)} if counted else {}))
@@ -91,7 +91,7 @@ def explain(
         print(line)
 
 
-def _explain(session: Session, name: str) -> Explanation:
+def _explain(session: Session, name: str, *, brief: bool) -> Explanation:
     from tiercel.config.rules import running
     from tiercel.engine.planner import build
 
@@ -105,7 +105,8 @@ def _explain(session: Session, name: str) -> Explanation:
         raise UserError(msg)
     sources = session.host.sources()
     configured = [sources.get(each) for each in {each.partition("/")[0] for each in session.config.sources} if each in sources]
-    return build(run, session.host.fields(), {source.event_source: source.abilities() for source in configured}, generation=1).explain(name)
+    abilities = {source.event_source: source.abilities() for source in configured}
+    return build(run, session.host.fields(), abilities, generation=1).explain(name, brief=brief)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ __all__ = ["Session", "Setting", "config_option", "json_option", "open_session",
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
+# Not whether this process may read it: the supervisor can open it for us.
+PATH = click.Path(path_type=Path, readable=False)
 
 
 @dataclass(frozen=True, slots=True)

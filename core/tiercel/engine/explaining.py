@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from tiercel.engine.explain import Explanation, TypeExplanation, Undecided
 from tiercel.engine.formula import atom_tree
 from tiercel.engine.tree import YES, Constant, Every, Leaf, Tree, leaves, transform
 from tiercel.engine.verdict import EXCHANGED
 from tiercel.fields import ChangePoint, FactGroup
+from tiercel.lang.ast import ListValue, NumberValue
 from tiercel.lang.canonical import canonical
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from tiercel.lang.ast import Check
 
 __all__ = ["explain"]
+
+LONG: Final = 6
+"""Values of a list that are shown in full; a longer one is shown by its first `FIRST` if it is to be brief."""
+FIRST: Final = 4
 
 _WORDS = {
     ChangePoint.CREDENTIALS: "credentials",
@@ -32,8 +38,14 @@ _WORDS = {
 }
 
 
-def explain(rules: SourceRules, state: RuleState) -> Explanation:
-    """What of a rule is judged where, for all event types that its source can produce and it can match."""
+def explain(rules: SourceRules, state: RuleState, *, brief: bool = False) -> Explanation:
+    """What of a rule is judged where, for all event types that its source can produce and it can match.
+
+    Args:
+        rules: the rules of its source.
+        state: the rule.
+        brief: of long lists of values, only the first are shown.
+    """
     alike: dict[tuple[Tree[Check], bool, tuple[str, ...]], list[str]] = {}
     for event_type in sorted(rules.wanted):
         for planned in rules.conditions(event_type):
@@ -44,14 +56,16 @@ def explain(rules: SourceRules, state: RuleState) -> Explanation:
         rule=state.rule.name,
         source=rules.name,
         types=tuple(
-            _explain_type(rules, tree, types, judged=judged, mates=tuple(name for name in mates if name != state.rule.name))
+            _explain_type(rules, tree, types, judged=judged, brief=brief, mates=tuple(name for name in mates if name != state.rule.name))
             for (tree, judged, mates), types in alike.items()
         ),
         fields=tuple(sorted(rules.names_of(state))),
     )
 
 
-def _explain_type(rules: SourceRules, tree: Tree[Check], types: list[str], *, judged: bool, mates: tuple[str, ...]) -> TypeExplanation:
+def _explain_type(
+    rules: SourceRules, tree: Tree[Check], types: list[str], *, judged: bool, brief: bool, mates: tuple[str, ...]
+) -> TypeExplanation:  # fmt: skip
     lookup, able = rules.generator.groups.lookup, rules.abilities
     judges: tuple[Callable[[Leaf[Check]], bool], ...] = (
         lambda leaf: rules.believes(leaf.check),
@@ -63,7 +77,7 @@ def _explain_type(rules: SourceRules, tree: Tree[Check], types: list[str], *, ju
     lists: tuple[list[str], ...] = ([], [], [])
     undecided, memoised = [], []
     for leaf in dict.fromkeys(leaves(tree)):
-        text = _text(leaf)
+        text = _text(leaf, brief=brief)
         if rules.generator.groups.of_check(leaf.check).group is not FactGroup.REST:
             memoised.append(text)
         place = next((number for number, those in enumerate(kept) if leaf in those), None)
@@ -76,7 +90,7 @@ def _explain_type(rules: SourceRules, tree: Tree[Check], types: list[str], *, ju
     process, scalars, places = lists
     return TypeExplanation(
         event_types=tuple(types),
-        condition=_text(tree),
+        condition=_text(tree, brief=brief),
         process=tuple(process),
         scalars=tuple(scalars),
         places=tuple(places),
@@ -105,11 +119,21 @@ def _reason(rules: SourceRules, leaf: Leaf[Check], *, judged: bool) -> str:
     return f"{names}: the source cannot judge this operator with these values"
 
 
-def _text(tree: Tree[Check]) -> str:
+def _text(tree: Tree[Check], *, brief: bool) -> str:
     """A condition as text."""
     if isinstance(tree, Constant):
         return "always" if tree.value else "never"
     if isinstance(tree, Leaf):
-        return f"not {canonical(tree.check)}" if tree.negated else canonical(tree.check)
+        text = canonical(_shortened(tree.check) if brief else tree.check)
+        return f"not {text}" if tree.negated else text
     word = " and " if isinstance(tree, Every) else " or "
-    return f"({word.join(_text(part) for part in tree.parts)})"
+    return f"({word.join(_text(part, brief=brief) for part in tree.parts)})"
+
+
+def _shortened(check: Check) -> Check:
+    """The check with a long list of values cut, for reading only."""
+    if not isinstance(check.right, ListValue) or len(check.right.items) <= LONG:
+        return check
+    items = check.right.items
+    # A number prints as it is, without quotes.
+    return replace(check, right=ListValue((*items[:FIRST], NumberValue(f"... {len(items) - FIRST} more"))))

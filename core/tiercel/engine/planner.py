@@ -38,8 +38,12 @@ class Plan:
         """
         return self.sources[name].plan
 
-    def explain(self, rule_name: str) -> Explanation:
+    def explain(self, rule_name: str, *, brief: bool = False) -> Explanation:
         """What of a rule is judged where.
+
+        Args:
+            rule_name: name of the rule.
+            brief: of long lists of values, only the first are shown.
 
         Raises:
             KeyError: no enabled rule has that name.
@@ -49,7 +53,7 @@ class Plan:
         for rules in self.sources.values():
             for state in rules.states:
                 if state.rule.name == rule_name:
-                    return explain(rules, state)
+                    return explain(rules, state, brief=brief)
         raise KeyError(rule_name)
 
 
@@ -82,7 +86,8 @@ def build(
     extra = extra_fields or {}
     planned = {
         name: SourceRules(
-            name, chosen, catalogue, abilities=abilities.get(name, Abilities()), generation=generation, extra=extra.get(name, ()), resolve=resolve,
+            name, chosen, catalogue,
+            abilities=abilities.get(name, Abilities()), generation=generation, extra=extra.get(name, ()), resolve=resolve,
         )
         for name, chosen in enabled.items()
     }  # fmt: skip

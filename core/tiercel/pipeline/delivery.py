@@ -68,6 +68,7 @@ class Delivery:
         self._enrichers = dict(enrichers)
         self._acks = acks
         self._tasks: list[asyncio.Task[None]] = []
+        self._amending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop
         self._open = contextlib.AsyncExitStack()
 
@@ -91,8 +92,8 @@ class Delivery:
     def _accept(self, alerts: list[Alert], ticket: Ticket) -> None:
         if self._enrichers:
             task = asyncio.ensure_future(self._amend(alerts, ticket))
-            self._tasks.append(task)
-            task.add_done_callback(self._tasks.remove)
+            self._amending.add(task)
+            task.add_done_callback(self._amending.discard)
         else:
             self._enqueue(alerts, ticket)
 
@@ -174,11 +175,14 @@ class Delivery:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.sleep(0)  # let batches that were just submitted arrive
+                while self._amending:
+                    await asyncio.wait(self._amending)
                 for lane in self._lanes:
                     await lane.queue.join()
-        for task in list(self._tasks):
+        tasks = [*self._tasks, *self._amending]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._open.aclose()
 
 

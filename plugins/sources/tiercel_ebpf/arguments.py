@@ -15,7 +15,7 @@ from tiercel_ebpf.event import SyscallEvent
 OPEN_FLAGS: Final = (  # include/uapi/asm-generic/fcntl.h; access mode first, then in Falco's order
     (0o100, "O_CREAT"), (0o2000, "O_APPEND"), (0o4010000, "O_SYNC"), (0o10000, "O_DSYNC"), (0o200, "O_EXCL"), (0o4000, "O_NONBLOCK"),
     (0o40000, "O_DIRECT"), (0o100000, "O_LARGEFILE"), (0o200000, "O_DIRECTORY"), (0o400000, "O_NOFOLLOW"), (0o2000000, "O_CLOEXEC"),
-    (0o20200000, "O_TMPFILE"), (0o1000, "O_TRUNC"), (0o10000000, "O_PATH"),
+    (0o20000000, "O_TMPFILE"), (0o1000, "O_TRUNC"), (0o10000000, "O_PATH"),
 )  # fmt: skip
 ACCESS: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
 TYPES: Final = {"f": "file", "d": "directory", "p": "pipe", "4": "ipv4", "6": "ipv6", "u": "unix"}

@@ -161,6 +161,7 @@ class SyscallDecoder(Decoder):
         if "exe" in self._wants and not kernel_thread:
             start = r.STRINGS + h[r.AT + r.REAL]
             path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
+        self._cgroups(h, record)  # remembered for events of the process that have no record
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
         self._cgroups(h, record)  # remembered for the process's verdict
         return Process(

@@ -26,6 +26,8 @@ BUSY_PAUSE: Final = 0.008
 BACKLOG: Final = 1 << 16
 """Bytes in the ring at which the reader does not pause."""
 COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place", "passed", "lost", "i386", "unjudged")
+SNAPSHOT_PAUSE: Final = 4
+"""Times its own duration that must pass after a snapshot before the next."""
 SET: Final = 1
 """The set of place values in force; a reload will fill the other one."""
 
@@ -67,6 +69,8 @@ class EbpfSource(Source):
         self._verdicts: Verdicts
         self._plan: Mapping[str, Any] = {}
         self._control: mmap.mmap | None = None
+        self._lines: dict[tuple[int, int, int], bytes] = {}
+        self._no_snapshot_before = 0.0
 
     def open(self, plan: SourcePlan) -> None:
         """Has the plan loaded, or takes over what an earlier sensor had loaded for the same plan."""
@@ -155,14 +159,25 @@ class EbpfSource(Source):
         return iter(()) if self._journal is None else self._journal.replay()
 
     def snapshot(self) -> RawBatch | None:
-        """Rows of all processes; their command lines, where a process is the same before and after; mounts and accounts."""
+        """Rows of all processes; their command lines, where a process is the same before and after; mounts and accounts.
+
+        None, instead, if snapshots would take more than a fifth of the time.
+        """
+        start = time.monotonic()
+        if start < self._no_snapshot_before:
+            return None
         link = self._descriptors["tasks"]
         rows = _rows(iterate(link))
         records: list[Any] = []
         if "args" in self._plan["collect"]:
-            lines = {i: line for i in map(_identity, rows) if (line := _command_line(i[0])) is not None}
+            known, lines = self._lines, {}
+            for identity in map(_identity, rows):
+                line = known.get(identity) or _command_line(identity[0])
+                if line is not None:
+                    lines[identity] = line
             rows = _rows(iterate(link))
-            records += [r.CommandLine((*i, lines[i])) for i in map(_identity, rows) if i in lines]
+            self._lines = {i: lines[i] for i in map(_identity, rows) if i in lines}
+            records += [r.CommandLine((*i, line)) for i, line in self._lines.items()]
         records += rows
         for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd")):
             try:
@@ -170,6 +185,8 @@ class EbpfSource(Source):
                     records.append(kind(file.read(1 << 22)))
             except OSError:
                 continue
+        end = time.monotonic()
+        self._no_snapshot_before = end + SNAPSHOT_PAUSE * (end - start)
         return RawBatch(source="syscall", records=records)
 
     def judge(self, event: Event, verdict: Sequence[int]) -> None:
@@ -234,6 +251,6 @@ def _identity(row: bytes) -> tuple[int, int, int]:
 def _command_line(pid: int) -> bytes | None:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(4095)
+            return file.read(4095).rstrip(b"\0")  # programs that write a title there leave the rest of the room empty
     except OSError:
         return None

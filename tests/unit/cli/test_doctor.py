@@ -36,7 +36,7 @@ def find(name: str, root: Path, **options: object) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("release", "ok"), [("5.7.19", False), ("5.8.0-1-amd64", True), ("6.18.3+", True), ("10.0", True), ("4.19", False), ("odd", False)]
+    ("release", "ok"), [("5.18.19", False), ("5.19.0-1-amd64", True), ("6.1.0", True), ("10.0", True), ("4.20", False), ("odd", False)]
 )
 def test_kernel(root: Path, python: Path, release: str, ok: bool) -> None:
     found = find("kernel", root, release=release, python=str(python))

@@ -84,6 +84,10 @@ class TestCheck:
         assert (problem["file"], problem["line"], problem["warning"]) == (str(rules), 6, False)
         assert "lab.flag" in problem["message"]
 
+    def test_files_that_only_root_may_read_are_left_to_the_supervisor(self, run: Run, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.access", lambda *_arguments, **_options: False)
+        assert run("check", "-r", str(rules)).code == 0
+
     def test_broken_yaml(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "c.yaml").write_text("a: [")
         done = run("check", "-c", "c.yaml")
@@ -155,6 +159,17 @@ class TestExplain:
         [found] = json.loads(run("rules", "explain", "Second", "-r", str(rules), "--json").out)["types"]
         assert found["event_types"] == ["close"]
         assert found["scalars"] == []
+
+    def test_long_lists_are_cut_for_people_only(self, run: Run, rules: Path) -> None:
+        short, long = ", ".join(f"/s{n}" for n in range(6)), ", ".join(f"/l{n}" for n in range(7))
+        rules.write_text(rules.read_text().replace("lab.exe = /bin/sh", f"(lab.exe in ({short}) or not lab.exe in ({long}))"))
+        text = run("rules", "explain", "Second", "-r", str(rules)).out
+        assert f"lab.exe in ({short})" in text
+        assert "not lab.exe in (/l0, /l1, /l2, /l3, ... 3 more)" in text
+        assert "/l4" not in text
+        data = run("rules", "explain", "Second", "-r", str(rules), "--json").out
+        assert f"not lab.exe in ({long})" in data
+        assert "more" not in data
 
     def test_counters(self, run: Run, rules: Path, tmp_path: Path) -> None:
         counters = {

@@ -39,7 +39,10 @@ class Model:
         self.at += need
 
 
-@given(st.lists(st.one_of(st.binary(max_size=40), st.integers(0, 1500).map(lambda n: bytes([n % 251]) * n)), max_size=60), st.sets(st.integers(0, 60)))
+@given(
+    st.lists(st.one_of(st.binary(max_size=40), st.integers(0, 1500).map(lambda n: bytes([n % 251]) * n)), max_size=60),
+    st.sets(st.integers(0, 60)),
+)
 def test_keeps_the_newest_that_fit(records: list[bytes], handovers: set[int]) -> None:
     fd = os.memfd_create("journal")
     try:

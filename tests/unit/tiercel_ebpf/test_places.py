@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from generate import FILTER_BITS
 from hypothesis import strategies as st
-from plan import validate
 
+from generate import FILTER_BITS
+from plan import validate
 from tests.unit.tiercel_ebpf_loader import harness
 from tests.unit.tiercel_ebpf_loader.test_plan import VALID
 from tiercel_ebpf import places, verdicts
@@ -107,7 +107,12 @@ def test_look_ups_of_paths(program: ctypes.CDLL, given_: list[Any], path: bytes,
     cut = path.rindex(b"/") + 1
     expected = proved = 0
     for e in entries:
-        hit = {"exact": path == e.value, "prefix": path.startswith(e.value), "directory": path[:cut] == e.value, "name": path[cut:] == e.value}
+        hit = {
+            "exact": path == e.value,
+            "prefix": path.startswith(e.value),
+            "directory": path[:cut] == e.value,
+            "name": path[cut:] == e.value,
+        }
         if e.event_type == event_type and hit[e.kind]:
             expected |= 1 << e.atom
             proved |= (1 << e.atom) if e.sure and len(e.value) <= 128 else 0
@@ -125,7 +130,10 @@ def test_paths_that_come_up_undecided(program: ctypes.CDLL, path: bytes) -> None
 NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "0.0.0.0/0", "10.1.2.3/32", "fd00::/8", "fd00::1/128", "2000::/3"]
 
 
-@given(st.lists(st.tuples(st.sampled_from(NETWORKS), st.integers(0, 7)), max_size=8), st.sampled_from(["10.1.2.3", "10.1.9.9", "11.0.0.1", "fd00::1", "fd00::2", "2001::1"]))
+@given(
+    st.lists(st.tuples(st.sampled_from(NETWORKS), st.integers(0, 7)), max_size=8),
+    st.sampled_from(["10.1.2.3", "10.1.9.9", "11.0.0.1", "fd00::1", "fd00::2", "2001::1"]),
+)
 def test_the_longest_network_holds_what_those_around_it_hold(given_: list[tuple[str, int]], address: str) -> None:
     def mapped(packed: bytes) -> bytes:
         return packed if len(packed) == 16 else b"\0" * 10 + b"\xff\xff" + packed
@@ -218,7 +226,9 @@ class TestVerdicts:
     def test_what_is_not_compared_is_left_out(self) -> None:
         verdict = struct.unpack("<12Q", self.written((1, 2, 3)))
         assert verdict[4:9] == (1000 | 100 << 32, 0xFFFFFFFF, 0, 0, 0)
-        everything = Verdicts(4, slots=SLOTS, generation=7, keys=harness.SECRET, guards=frozenset({"credentials", "cgroup", "session", "tty"}))
+        everything = Verdicts(
+            4, slots=SLOTS, generation=7, keys=harness.SECRET, guards=frozenset({"credentials", "cgroup", "session", "tty"})
+        )
         everything.write(Process(pid=1, start=1, exec_id=1, ppid=0, vpid=1, image=UNKNOWN, context=self.CONTEXT), self.CONTEXT, (1, 2, 3))
         (value,) = FakeMap.made[4].items.values()
         assert struct.unpack("<12Q", value)[4:9] == (1000 | 100 << 32, 0xFFFFFFFF, 7 | 0x8801 << 32, 11, 12)

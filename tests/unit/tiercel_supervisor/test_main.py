@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from broker import Grant
 
 main = importlib.import_module("tiercel_supervisor.__main__")
@@ -29,7 +30,9 @@ class TestNamedPaths:
             (["run", "--json", "--stats", "-c", "a=b"], ["a=b"], "a=b"),
         ],
     )
-    def test_reads(self, arguments: list[str], reads: list[str], config: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_reads(
+        self, arguments: list[str], reads: list[str], config: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.chdir(tmp_path)  # where nothing is called "run"
         assert main.named_paths(arguments) == (reads, [], config)
 
@@ -55,8 +58,8 @@ class TestGrantsOf:
         (tmp_path / "link.yaml").symlink_to("target.yaml")
         files, _ = main.grants_of(["run", "-r", "link.yaml", "--output-file", "log"])
         assert files == {
-            f"read:{os.getcwd()}/link.yaml": Grant(f"{real}/target.yaml", "read"),
-            f"append:{os.getcwd()}/log": Grant(f"{real}/log", "append"),
+            f"read:{Path.cwd()}/link.yaml": Grant(f"{real}/target.yaml", "read"),
+            f"append:{Path.cwd()}/log": Grant(f"{real}/log", "append"),
         }
 
     def test_a_directory_grants_its_rule_files(self, tmp_path: Path) -> None:
@@ -65,7 +68,7 @@ class TestGrantsOf:
         for name in ("b.yml", "a.yaml", "secret.txt"):
             (folder / name).write_text("")
         files, _ = main.grants_of(["run", "-r", "rules"])
-        assert list(files) == [f"read:{os.getcwd()}/rules/a.yaml", f"read:{os.getcwd()}/rules/b.yml"]
+        assert list(files) == [f"read:{Path.cwd()}/rules/a.yaml", f"read:{Path.cwd()}/rules/b.yml"]
         assert {g.mode for g in files.values()} == {"read"}
 
     def test_an_output_file_behind_a_link_is_not_followed(self, tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ class TestGrantsOf:
         files, loaders = main.grants_of(["run", "-c", "conf"])
         assert loaders == ("mine",)
         assert files["log"] == Grant("/var/log/x", "append")
-        assert f"read:{os.getcwd()}/conf" in files
+        assert f"read:{Path.cwd()}/conf" in files
 
     def test_the_default_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "conf").write_text("grants: {loaders: []}")
@@ -93,7 +96,7 @@ class TestGrantsOf:
         with pytest.raises(SystemExit) as caught:
             main.grants_of(["run", "-c", "conf"])
         assert caught.value.code == 2
-        assert capsys.readouterr().err.startswith(f"tiercel: {os.getcwd()}/conf: ")
+        assert capsys.readouterr().err.startswith(f"tiercel: {Path.cwd()}/conf: ")
 
     def test_a_configuration_that_others_can_write_grants_nothing(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "conf").write_text("grants: {shadow: {path: /etc/shadow, mode: read}}")

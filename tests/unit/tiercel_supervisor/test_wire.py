@@ -4,12 +4,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from wire import MAX_MESSAGE, WireError, receive, send
 
 from tiercel.runtime import wire as other
+from wire import MAX_MESSAGE, WireError, receive, send
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -89,10 +90,10 @@ def test_not_json(pair: Pair, data: bytes) -> None:
 @pytest.mark.parametrize("data", [framed(b"[]"), framed(b"{"), b"\xff\xff\xff\xff"])
 def test_descriptors_of_what_is_no_message_are_closed(pair: Pair, data: bytes) -> None:
     fd = os.memfd_create("gift")
-    before = set(os.listdir("/proc/self/fd"))
+    before = {path.name for path in Path("/proc/self/fd").iterdir()}
     socket.send_fds(pair[0], [data[:4]], [fd] * 5)
     pair[0].sendall(data[4:])
     with pytest.raises((WireError, json.JSONDecodeError)):
         receive(pair[1])
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
     os.close(fd)
