@@ -53,7 +53,7 @@ def find(site: Path, name: str) -> Path:
     if not package.isidentifier():
         raise LoaderError(f"loader {name!r}: not a package name (got {package!r})")
     path = site / package / "__main__.py"
-    for at in (path, *path.parents[: len(path.parents) - 1]):
+    for at in (path, *path.parents[: len(path.parents) - 1], *path.parent.rglob("*")):
         info = at.lstat()
         if (
             stat.S_ISLNK(info.st_mode)

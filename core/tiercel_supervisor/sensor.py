@@ -10,6 +10,8 @@ import socket
 from typing import Final
 
 USER: Final = "tiercel"
+PATIENCE: Final = 5.0
+"""Seconds that the child may leave us in the middle of a message."""
 CHANNEL: Final = 3
 """Descriptor of the broker's socket in the child."""
 PR_SET_PDEATHSIG: Final = 1  # include/uapi/linux/prctl.h
@@ -60,4 +62,5 @@ def spawn(command: list[str], uid: int, gid: int, *, dies_with_parent: bool) -> 
         finally:
             os._exit(127)
     theirs.close()
+    ours.settimeout(PATIENCE)
     return pid, ours

@@ -9,6 +9,8 @@ from typing import Final
 
 __all__ = ["Acks", "Ticket"]
 
+PATIENCE: Final = 0.2
+"""Seconds after which a waiting detect thread looks whether it should stop."""
 MAX_OPEN: Final = 64
 """Batches with alerts that may wait for their outputs; then detection waits, and the source keeps what comes."""
 
@@ -32,6 +34,11 @@ class Acks:
         self._lock = threading.Lock()
         self._room = threading.Semaphore(MAX_OPEN)
         self._waiting: deque[Ticket] = deque()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Nobody waits for room any more: what the source still has is little, and its end is near."""
+        self._stopping = True
 
     def passed(self, acknowledge: Callable[[], None]) -> None:
         """A batch without alerts: safe as soon as all before it are."""
@@ -45,7 +52,8 @@ class Acks:
 
     def open(self, acknowledge: Callable[[], None]) -> Ticket:
         """A batch with alerts; waits while too many are open."""
-        self._room.acquire()
+        while not self._room.acquire(timeout=PATIENCE) and not self._stopping:
+            continue
         ticket = Ticket(acknowledge)
         with self._lock:
             self._waiting.append(ticket)

@@ -26,6 +26,7 @@ BROKEN_TRIES: Final = 3
 QUARANTINE_AFTER: Final = 5
 """Batches in a row that an output breaks on before it is left out."""
 AMEND_DEADLINE: Final = 1.0
+"""Seconds that an enricher has for a batch."""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Delivery:
         self._enrichers = dict(enrichers)
         self._acks = acks
         self._tasks: list[asyncio.Task[None]] = []
-        self._amending: set[asyncio.Task[None]] = set()
+        self._unamended: asyncio.Queue[tuple[list[Alert], Ticket]] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop
         self._open = contextlib.AsyncExitStack()
 
@@ -84,6 +85,7 @@ class Delivery:
                 await enricher.open()
             self._open = stack.pop_all()
         self._tasks = [asyncio.create_task(self._work(lane), name=f"output {lane.name}") for lane in self._lanes]
+        self._tasks.append(asyncio.create_task(self._amend(), name="enrichers"))
 
     def submit(self, alerts: list[Alert], ticket: Ticket) -> None:
         """Takes a batch from the detect thread."""
@@ -91,20 +93,24 @@ class Delivery:
 
     def _accept(self, alerts: list[Alert], ticket: Ticket) -> None:
         if self._enrichers:
-            task = asyncio.ensure_future(self._amend(alerts, ticket))
-            self._amending.add(task)
-            task.add_done_callback(self._amending.discard)
+            self._unamended.put_nowait((alerts, ticket))
         else:
             self._enqueue(alerts, ticket)
 
-    async def _amend(self, alerts: list[Alert], ticket: Ticket) -> None:
-        for enricher in self._enrichers.values():
-            for alert in alerts:
-                try:
-                    await asyncio.wait_for(enricher.amend(alert), AMEND_DEADLINE)
-                except Exception as e:  # noqa: BLE001  a plugin that raises never stops an alert
-                    say(f"enricher {type(enricher).name}: {type(e).__name__}: {e}")
-        self._enqueue(alerts, ticket)
+    async def _amend(self) -> None:
+        """Has the enrichers complete one batch after the other: alerts stay in order."""
+        while True:
+            alerts, ticket = await self._unamended.get()
+            for enricher in self._enrichers.values():
+                deadline = self._loop.time() + AMEND_DEADLINE
+                for alert in alerts:
+                    try:
+                        async with asyncio.timeout_at(deadline):
+                            await enricher.amend(alert)
+                    except Exception as e:  # noqa: BLE001  a plugin that raises, or takes too long, never stops an alert
+                        say(f"enricher {type(enricher).name}: {type(e).__name__}: {e}")
+            self._enqueue(alerts, ticket)
+            self._unamended.task_done()
 
     def _enqueue(self, alerts: list[Alert], ticket: Ticket) -> None:
         batch = _Batch(alerts, ticket, len(self._lanes))
@@ -138,7 +144,9 @@ class Delivery:
                 counters.refused += len(alerts)
                 say(f"output {lane.name}: gave up {len(alerts)} alerts: {e}")
                 return
-            except Exception as e:  # noqa: BLE001  a bug of the plugin: named, counted, and after a while left out
+            except (Exception, asyncio.CancelledError) as e:  # noqa: BLE001  a bug of the plugin: named, counted, and after a while left out
+                if isinstance(e, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise  # it is we who end
                 counters.failures += 1
                 broken += 1
                 say(f"output {lane.name}: {type(e).__name__}: {e}")
@@ -175,14 +183,12 @@ class Delivery:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.sleep(0)  # let batches that were just submitted arrive
-                while self._amending:
-                    await asyncio.wait(self._amending)
+                await self._unamended.join()
                 for lane in self._lanes:
                     await lane.queue.join()
-        tasks = [*self._tasks, *self._amending]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._open.aclose()
 
 

@@ -61,7 +61,8 @@ class Detector:
             for event in decode(batch):
                 if event.wants_verdict:
                     judge(event, verdict(event))
-                self.events += 1
+                if event.type:
+                    self.events += 1
                 found = evaluate(event)
                 if found:
                     alerts.extend(found)

@@ -113,7 +113,7 @@ class Sensor:
             ended = asyncio.Event()
             thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self.source.stop)
+                loop.add_signal_handler(number, self._stop)
             loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
@@ -134,6 +134,10 @@ class Sensor:
             self.source.close()
         if self._failure is not None:
             raise self._failure
+
+    def _stop(self) -> None:
+        self.acks.stop()
+        self.source.stop()
 
     def _detect(self, detector: Detector, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         try:

@@ -9,6 +9,7 @@ processes of a build or a shell script are gone by then, and cost nothing.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,16 +18,22 @@ from typing import Any, ClassVar, Final
 from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability
 from tiercel_ebpf import records as r
 from tiercel_ebpf.event import SyscallEvent, clean
-from tiercel_ebpf.process import UNKNOWN, Process, Table
+from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
 from tiercel_ebpf.sockets import tuple_text
 from tiercel_ebpf.wants import wanted
 
 SETTLED: Final = 20_000_000
 """Nanoseconds after its exec at which a process is judged without having come up."""
 MAX_SETTLING: Final = 65536
+MAX_ACCOUNTS: Final = 65536
 A_COMM: Final = 96
 """Offset of the short name in exec records and rows: a[1]."""
 MAX_TEXTS: Final = 4096
+
+
+def _plain(path: str) -> str:
+    """A path of mountinfo, in which blanks and the like are octal (proc_pid_mountinfo(5))."""
+    return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), path)
 
 
 class SyscallDecoder(Decoder):
@@ -135,7 +142,7 @@ class SyscallDecoder(Decoder):
             parts = line.split(" ")
             if len(parts) > 4 and parts[3] == "/":
                 major, _, minor = parts[2].partition(":")
-                self._mounts.setdefault(int(major) << 20 | int(minor), parts[4])
+                self._mounts.setdefault(int(major) << 20 | int(minor), _plain(parts[4]))
 
     def _read_accounts(self, text: bytes) -> None:
         self._accounts.clear()
@@ -149,6 +156,8 @@ class SyscallDecoder(Decoder):
         name = self._accounts.get(uid)
         if name is None:
             self._snapshot()
+            if len(self._accounts) >= MAX_ACCOUNTS:
+                self._accounts.clear()  # the next snapshot fills it again
             name = self._accounts.setdefault(uid, "root" if uid == 0 else "<NA>")
         return name
 
@@ -161,7 +170,6 @@ class SyscallDecoder(Decoder):
         if "exe" in self._wants and not kernel_thread:
             start = r.STRINGS + h[r.AT + r.REAL]
             path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
-        self._cgroups(h, record)  # remembered for events of the process that have no record
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
         self._cgroups(h, record)  # remembered for the process's verdict
         return Process(
@@ -219,7 +227,7 @@ class SyscallDecoder(Decoder):
         """The ancestors of an event's process; a chain that ends before the top is repaired once a batch."""
         table, process = self.table, event.process
         found = table.ancestors(process, event.ppid)
-        if (found[-1].ppid if found else event.ppid) != 0 and not self._refreshed:
+        if (found[-1].ppid if found else event.ppid) != 0 and len(found) < MAX_ANCESTORS and not self._refreshed:
             self._snapshot()
             found = table.ancestors(process, event.ppid)
         return found

@@ -43,7 +43,7 @@ F_SAME: Final = 2048
 
 KINDS: Final = (
     "", "execve", "execveat", "clone", "fork", "vfork", "clone3", "procexit",
-    "open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3",
+    "open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3", "fcntl",
 )  # fmt: skip
 """Names of the kinds of events by number; the loader answers with its own table, which must agree."""
 EXECS: Final = frozenset({1, 2})
@@ -51,7 +51,8 @@ FORKS: Final = frozenset({3, 4, 5, 6})
 EXIT: Final = 7
 OPENS: Final = frozenset({8, 9, 10, 11})
 CONNECT: Final = 12
-DUPS: Final = frozenset({13, 14, 15})
+DUPS: Final = frozenset({13, 14, 15, 16})
+"""dup, dup2, dup3, and fcntl where it duplicates."""
 LAST_STATE_KIND: Final = 7
 """Records up to this kind change the process table; they go into the journal."""
 TASK: Final = 30

@@ -52,7 +52,7 @@ class EbpfSource(Source):
         """What the kernel program can judge."""
         return Abilities(
             event_types=frozenset(r.KINDS[1:]),
-            judged_types=frozenset({*OPENS, "connect", "dup", "dup2", "dup3"}),
+            judged_types=frozenset({*OPENS, "connect", "dup", "dup2", "dup3", "fcntl"}),
             compared=COMPARED,
             scalars=SCALARS,
             places=PLACES,

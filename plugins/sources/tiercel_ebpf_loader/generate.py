@@ -22,11 +22,11 @@ LAYOUT: Final = 1
 """Version of the record layout in ``program/base.h``; the sensor refuses another."""
 
 X86_64: Final = {  # arch/x86/entry/syscalls/syscall_64.tbl
-    "open": 2, "openat": 257, "openat2": 437, "creat": 85, "connect": 42, "dup": 32, "dup2": 33, "dup3": 292, "execve": 59, "execveat": 322,
+    "open": 2, "openat": 257, "openat2": 437, "creat": 85, "connect": 42, "dup": 32, "dup2": 33, "dup3": 292, "fcntl": 72, "execve": 59, "execveat": 322,
 }  # fmt: skip
 I386: Final = {  # arch/x86/entry/syscalls/syscall_32.tbl
     "open": 5, "openat": 295, "openat2": 437, "creat": 8, "connect": 362, "dup": 41, "dup2": 63, "dup3": 330, "execve": 11,
-    "execveat": 358, "socketcall": 102,
+    "execveat": 358, "socketcall": 102, "fcntl": 55, "fcntl64": 221,
 }  # fmt: skip
 
 MEMBERS: Final[dict[str, str]] = {
@@ -276,6 +276,8 @@ def call_table(plan: Plan) -> dict[int, int]:
     for kind in wanted:
         table[X86_64[kind]] = table.get(X86_64[kind], 0) | KIND[kind]
         table[I386[kind]] = table.get(I386[kind], 0) | KIND[kind] << 8
+    if "fcntl" in wanted:  # i386 has a second call for it, which libraries use
+        table[I386["fcntl64"]] = table.get(I386["fcntl64"], 0) | KIND["fcntl"] << 8
     if "connect" in wanted:
         number = I386["socketcall"]
         table[number] = table.get(number, 0) | KIND["socketcall"] << 8

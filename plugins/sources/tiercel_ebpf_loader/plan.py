@@ -12,9 +12,9 @@ from typing import Any, Final
 PROTOCOL: Final = 1
 KINDS: Final = (
     "execve", "execveat", "clone", "fork", "vfork", "clone3", "procexit",
-    "open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3",
+    "open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3", "fcntl",
 )  # fmt: skip
-JUDGED: Final = ("open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3")
+JUDGED: Final = ("open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3", "fcntl")
 COLLECT: Final = (
     "ppid", "uid", "gid", "loginuid", "sid", "tty", "cgroups", "exe", "args", "cwd", "paths", "memfd", "threads", "failed_exec",
 )  # fmt: skip

@@ -4,6 +4,8 @@
 #define AT_FDCWD -100
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define F_DUPFD 0                                         /* include/uapi/asm-generic/fcntl.h, include/uapi/linux/fcntl.h */
+#define F_DUPFD_CLOEXEC 1030
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -38,6 +40,13 @@ static __always_inline void load_socket(struct call *c)
   RD(c->lport, c->sk, sock_common__skc_num);
   RD(c->rport, c->sk, sock_common__skc_dport);
   c->rport = (u16)(c->rport << 8 | c->rport >> 8);
+}
+
+/* What do_dentry_open() takes out of f_flags once it has been done: O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC; from the registers. */
+static __always_inline u32 asked_flags(struct call *c)
+{
+  u64 asked = c->kind == KIND_OPEN ? c->arg[1] : c->kind == KIND_OPENAT ? c->arg[2] : c->kind == KIND_CREAT ? 01100 : 0;
+  return asked & 01700;
 }
 
 /* Scalars, of what has been loaded. Each returns 0 if the event has no such value, 1 if *v is it, 2 if it cannot be known here. */

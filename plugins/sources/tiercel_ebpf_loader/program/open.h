@@ -113,7 +113,7 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
 #if !OPEN_MODE
   load_mode(c);
 #endif
-  w->rec.a[0] = (u32)flags | (u64)c->mode << 32;
+  w->rec.a[0] = (u32)flags | asked_flags(c) | (u64)c->mode << 32;
   w->rec.a[1] = known;
 #if WANT_PATHS
   if (c->file) {

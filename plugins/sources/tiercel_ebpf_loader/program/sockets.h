@@ -1,4 +1,4 @@
-/* connect, dup, dup2, dup3: events about a descriptor that may be a socket. */
+/* connect, and dup, dup2, dup3, fcntl: events about a descriptor that may be a socket. */
 
 /* The ends of the call's socket; those of IPv4 in the first four bytes. */
 static __always_inline void addresses(struct call *c, struct address *a)
