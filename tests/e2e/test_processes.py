@@ -110,8 +110,7 @@ def test_two_images_alternate_in_one_process_and_only_one_of_them_alerts(
     watch: Watch, programs: Programs, name: str, count: int, pause: int
 ) -> None:
     """With pauses each image gets its verdict before the next takes its place; without, none does."""
-    words = ("again", programs.file(name), pause, count - 1, programs.evil, programs.good)
-    subprocess.run([programs.good, *map(str, words)], check=True)
+    watch.run(programs.good, "again", programs.file(name), pause, count - 1, programs.evil, programs.good)
     alerts = watch.seen(60)
     assert len(alerts) == count // 2
     assert set(facts(alerts, "proc.name", "proc.exepath", "proc.exe")) == {("evil", str(programs.evil), str(programs.evil))}
@@ -138,7 +137,7 @@ def test_a_pid_that_is_used_again_gets_no_verdict_of_its_former_owner(watch: Wat
         ((pid, *_),) = programs.run(programs.good, "ready", "open", programs.file("path"), "wait", SETTLE, "open", programs.file("path"))
         programs.run(programs.evil, "fork-as", pid, "open", programs.file("path"), "end")
         assert facts(watch.seen(), "proc.name", "proc.pid") == [("evil", pid)]
-        programs.run(programs.evil, "fork-as", pid, "exec", programs.good, "open", programs.file("path"))
+        programs.run(programs.evil, "fork-as", pid, "exec", programs.good, "open", programs.file("path"), "end")
         assert watch.seen() == []
 
 

@@ -388,7 +388,7 @@ def test_reverse_shell_of_python(watch: Watch, address: str) -> None:
     assert all(alert["output_fields"]["fd.name"].endswith(f"->{address}:{port}") for alert in alerts)
 
 
-@pytest.mark.parametrize("how", ["dup", "dup2", "dup3", "udp", "early", "zero"])
+@pytest.mark.parametrize("how", ["dup", "dup2", "dup3", "fcntl", "udp", "early", "zero"])
 def test_ways_to_a_standard_stream(watch: Watch, how: str) -> None:
     with operator() as (port, _):
         alerts = watch.during(run, PYTHON, STREAMS, how, "127.0.0.1", port)

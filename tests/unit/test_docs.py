@@ -1,33 +1,57 @@
-"""What the documentation shows is true as far as a machine can tell: code runs, data parses, links lead somewhere."""
+"""What the documentation shows is true as far as a machine can tell: code runs, data loads, links lead somewhere, references are fresh."""
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import importlib.util
+import json
+import os
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
-from tiercel import hookspecs
+from tests.unit import distributions
+from tiercel import Alert, Context, Host, Priority, Retry, hookspecs
+from tiercel.config.build import formatters
+from tiercel.config.files import Files
+from tiercel.config.load import load
+from tiercel.config.model import Config
+from tiercel.config.rules import load_rules, rule_texts
+from tiercel.config.validate import validate
+from tiercel.engine.engine import Engine
+from tiercel.engine.planner import build
+from tiercel.plugins import PluginHost
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+WRITING = ROOT / "docs/writing-plugins.md"
 
 
-def blocks(language: str) -> list[Any]:
-    """The fenced blocks of a language on all pages, as parameters named ``page:line``."""
-    found = []
-    for page in PAGES:
-        text = page.read_text()
-        for match in FENCE.finditer(text):
-            if match["language"] == language:
-                place = f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}"
-                found.append(pytest.param(match["text"], place, id=place))
-    return found
+def of_page(page: Path, language: str) -> list[tuple[str, str]]:
+    """Place (``page:line``) and text of the fenced blocks of a language on a page."""
+    text = page.read_text()
+    found = [match for match in FENCE.finditer(text) if match["language"] == language]
+    return [(f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}", match["text"]) for match in found]
+
+
+def blocks(language: str, kind: type = object) -> list[Any]:
+    """Page, place and text of all blocks of a language, as parameters; of YAML, those that hold a list or a mapping."""
+    return [
+        pytest.param(page, place, text, id=place)
+        for page in PAGES
+        for place, text in of_page(page, language)
+        if kind is object or isinstance(yaml.safe_load(text), kind)
+    ]
 
 
 def anchors(page: Path) -> set[str]:
@@ -36,30 +60,192 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
+class Packages:
+    """The Python blocks of pages as installed plugins: a package for each block, with the page's rules beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.made: list[str] = []
+
+    def host(self, page: Path) -> PluginHost:
+        """The plugins of this tree and of the page."""
+        points = {f"block{number}": self.package(place, text, page) for number, (place, text) in enumerate(of_page(page, "python"))}
+        own = distributions.tiercel_itself(self.directory / "own", plugins=True)
+        documented = distributions.distribution(self.directory / "page", "tiercel-documented", entry_points=points)
+        host = PluginHost(distributions=[own, documented])
+        host.load()
+        assert [f"{plugin.name}: {plugin.reason}" for plugin in host.problems()] == []
+        self.distributions = [own, documented]
+        return host
+
+    def package(self, place: str, text: str, page: Path) -> str:
+        name = "documented_" + re.sub(r"\W", "_", place)
+        (self.directory / name).mkdir()
+        (self.directory / name / "__init__.py").write_text(text)
+        for number, (_, rules) in enumerate(of_page(page, "yaml")):
+            if isinstance(yaml.safe_load(rules), list):
+                (self.directory / name / f"{number}.yaml").write_text(rules)
+        self.made.append(name)
+        importlib.invalidate_caches()
+        return name
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
+    monkeypatch.syspath_prepend(tmp_path)
+    made = Packages(tmp_path)
+    yield made
+    for name in made.made:
+        sys.modules.pop(name, None)
+
+
 def test_pages_are_found() -> None:
-    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= {page.name for page in PAGES}
-    assert blocks("python")
-    assert blocks("yaml")
+    assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "fields.md"} <= {page.name for page in PAGES}
+    assert all([blocks("python"), blocks("toml"), blocks("yaml", list), blocks("yaml", dict)])
+    assert len(blocks("yaml")) == len(blocks("yaml", list)) + len(blocks("yaml", dict))
 
 
-@pytest.mark.parametrize(("text", "place"), blocks("python"))
-def test_python_runs(text: str, place: str) -> None:
-    # Runs the definitions: an import of something that is not public, or a class that breaks its contract, fails here.
-    space: dict[str, Any] = {"__name__": "documentation"}
-    exec(compile(text, place, "exec"), space)
-    for hook in [name for name in space if name.startswith("tiercel_")]:
+@pytest.mark.parametrize(("page", "place", "text"), blocks("python"))
+def test_python_runs(page: Path, place: str, text: str, packages: Packages) -> None:
+    module = importlib.import_module(packages.package(place, text, page))
+    hooks = [name for name in vars(module) if name.startswith("tiercel_")]
+    assert hooks, f"{place}: registers nothing"
+    for hook in hooks:
         assert hasattr(hookspecs, hook), f"{place}: {hook} is no hook"
-        assert list(space[hook]()), f"{place}: {hook} registers nothing"
+        assert list(getattr(module, hook)()), f"{place}: {hook} registers nothing"
 
 
-@pytest.mark.parametrize(("text", "place"), blocks("yaml"))
-def test_yaml_parses(text: str, place: str) -> None:
-    assert yaml.safe_load(text) is not None, place
+class Unread(Files):
+    """Files that the documentation names and that are not here: empty."""
+
+    def read(self, path: Path) -> str:
+        return ""
+
+    def expand(self, path: Path) -> list[Path]:
+        return [path]
 
 
-@pytest.mark.parametrize(("text", "place"), blocks("toml"))
-def test_toml_parses(text: str, place: str) -> None:
+@pytest.mark.parametrize(("page", "place", "text"), blocks("yaml", dict))
+def test_configurations_load(page: Path, place: str, text: str, packages: Packages) -> None:
+    packages.host(page)
+    config, host = load(text, place, validate=validate, distributions=packages.distributions)
+    rule_texts(config, host, files=Unread())
+
+
+@pytest.mark.parametrize(("page", "place", "text"), blocks("yaml", list))
+def test_rules_load(page: Path, place: str, text: str, packages: Packages) -> None:
+    host = packages.host(page)
+    own = rule_texts(Config(rules_files=("bundle:tiercel",)), host, files=Unread())
+    loaded = load_rules([*own, (place, text)], host)
+    assert not [warning for warning in loaded.warnings if warning.file == place]
+
+
+def test_the_example_has_every_section() -> None:
+    [*_, schema] = [yaml.safe_load(text) for _, text in of_page(ROOT / "docs/configuration.md", "yaml") if "rule_matching" in text]
+    assert set(schema) == {"rules_files", "rule_matching", "priority", "sources", "enrichers", "outputs", "grants", "plugins"}
+
+
+class Granting(Host):
+    """Opens files as grants."""
+
+    def __init__(self, **paths: Path) -> None:
+        self.paths = paths
+
+    def open_granted(self, grant: str) -> int:
+        return os.open(self.paths[grant], os.O_RDONLY)
+
+
+def test_the_field_is_computed(packages: Packages) -> None:
+    depth = packages.host(WRITING).fields().get("demo.exe_depth", "syscall")
+    assert depth is not None
+    assert depth.function is not None
+    assert depth.function("/usr/bin/id") == 2
+
+
+def test_the_output_delivers(packages: Packages, tmp_path: Path) -> None:
+    host = packages.host(WRITING)
+    (tmp_path / "token").write_text("secret\n")
+    privileged = Granting(token=tmp_path / "token")
+    alert = Alert(id="1", rule="R", source="syscall", priority=Priority.NOTICE, time=0, message="hello")
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend([await reader.readline(), await reader.readline()])
+        writer.write(b"ok\n")
+        received.append(await reader.readline())  # a second batch: hangs up without an answer
+        writer.close()
+
+    async def check() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        options = {"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1], "format": "text", "token": "token"}
+        context = Context("collector", "lab", privileged, formatters(host, privileged=privileged))
+        output = host.outputs().get("collector").from_config(options, context)
+        await output.open()
+        await output.deliver([alert])
+        with pytest.raises(Retry) as caught:
+            await output.deliver([alert])
+        assert caught.value.after == 1.0
+        server.close()
+        await server.wait_closed()
+        with pytest.raises(Retry):
+            await output.deliver([alert])
+        await output.close()
+
+    asyncio.run(check())
+    assert received[0] == b"secret\n"
+    assert received[1].endswith(b"Notice hello\n")
+    assert received[2] == received[1]
+
+
+def test_the_source_makes_alerts(packages: Packages, tmp_path: Path) -> None:
+    host = packages.host(WRITING)
+    [rules] = [(place, text) for place, text in of_page(WRITING, "yaml") if text.startswith("- rule:")]
+    plan = build(load_rules([rules], host).rules, host.fields(), {}, generation=1)
+    (tmp_path / "log").write_bytes(b"all is well\nFailed password for root\nFailed pass")
+    context = Context("authlog", "lab", Granting(log=tmp_path / "log"))
+    source = host.sources().get("authlog").from_config({"file": "log"}, context)
+    decoder = host.decoder_of("authlog").from_config({}, context)
+    source.open(plan.source("authlog"))
+    decoder.open(plan.source("authlog"), source.snapshot)
+    engine = Engine(plan, matching="first", hostname="lab", origin=source.origin)
+
+    def alerts() -> list[Alert]:
+        batch = source.read(0.0)
+        assert batch is not None
+        return [alert for event in decoder.decode(batch) for alert in engine.evaluate(event)]
+
+    first = alerts()
+    assert [alert.message for alert in first] == ["Failed log-in (line=Failed password for root)"]
+    assert alerts() == []
+    with (tmp_path / "log").open("ab") as file:
+        file.write(b"word for adm\n")
+    second = alerts()
+    assert [alert.fields["authlog.line"] for alert in second] == ["Failed password for adm"]
+    assert first[0].id != second[0].id
+    source.stop()
+    assert source.read(0.0) is None
+    source.close()
+
+
+@pytest.mark.parametrize(("page", "place", "text"), blocks("toml"))
+def test_toml_parses(page: Path, place: str, text: str) -> None:
     assert tomllib.loads(text), place
+
+
+@pytest.mark.parametrize(("page", "place", "text"), blocks("json"))
+def test_alerts_fit_the_rules(page: Path, place: str, text: str, packages: Packages) -> None:
+    shown = json.loads(text)
+    host = packages.host(page)
+    [rule] = [
+        rule
+        for rule in load_rules(rule_texts(Config(rules_files=("bundle:tiercel",)), host, files=Unread()), host).rules
+        if rule.name == shown["rule"]
+    ]
+    assert (rule.priority.label, list(rule.tags), rule.source) == (shown["priority"], shown["tags"], shown["source"])
+    parts = rule.output.parts
+    assert {part.name for part in parts if not isinstance(part, str)} | {"evt.time"} == set(shown["output_fields"])
+    message = "".join(re.escape(part) if isinstance(part, str) else ".*" for part in parts)
+    assert re.fullmatch(r"[0-9:.]+: \w+ " + message, shown["output"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -74,5 +260,57 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
+    def flat(entries: list[Any]) -> Iterator[str]:
+        for entry in entries:
+            if isinstance(entry, str):
+                yield entry
+            else:
+                for below in entry.values():
+                    yield from flat(below)
+
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    assert sorted(navigation) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+    assert sorted(flat(navigation)) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """The script that makes docs/reference."""
+    spec = importlib.util.spec_from_file_location("tiercel_reference_script", ROOT / "script/reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_references_are_fresh(reference: ModuleType) -> None:
+    made = reference.pages()
+    assert sorted(made) == sorted(path.name for path in reference.TARGET.glob("*.md"))
+    stale = [name for name, text in made.items() if (reference.TARGET / name).read_text() != text]
+    assert not stale, f"docs/reference: {', '.join(stale)} no longer fit the tree; run script/reference.py"
+
+
+def test_compatibility_lists_what_there_is() -> None:
+    from tiercel.ruleset.reader import LATER
+    from tiercel_ebpf.arguments import PARAMETERS
+    from tiercel_ebpf.source import EbpfSource
+
+    text = (ROOT / "docs/compatibility.md").read_text()
+
+    def words(start: str, end: str) -> set[str]:
+        return set(re.findall(r"`([^`]+)`", text.partition(start)[2].partition(end)[0]))
+
+    assert words("| works so far |", "Not yet:") == set(EbpfSource.abilities().event_types or ())
+    assert words("with values:", "; any other") == set(PARAMETERS)
+    assert set(LATER) <= words("## Falco's rule files", "## Events")
+
+
+def test_references_are_complete(reference: ModuleType) -> None:
+    made = reference.pages()
+    for hook in [name for name in vars(hookspecs) if name.startswith("tiercel_")]:
+        assert f"### {hook}\n" in made["hooks.md"]
+    for text in ("| `proc.name` |", "| `evt.num` |", "`execve`"):
+        assert text in made["fields.md"]
+    for text in ("### outputs: file", "name of a grant", "| `text` |"):
+        assert text in made["configuration.md"]
+    assert "/opt" not in "".join(made.values())

@@ -48,7 +48,7 @@ def fd_typechar(event: SyscallEvent) -> str | None:
         return None
     mode = stat.S_IFMT(_mode(event))
     if mode == stat.S_IFSOCK:
-        return _FAMILIES.get(sockets.family(event.head))
+        return _FAMILIES.get(sockets.socket_family(event.head))
     return _FORMATS.get(mode)
 
 

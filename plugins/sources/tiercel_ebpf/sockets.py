@@ -16,8 +16,13 @@ PROTOCOLS: Final = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp", 255: "raw"}  # I
 
 
 def family(h: tuple[Any, ...]) -> int:
+    """Family of the addresses, 0 if the descriptor is no socket. Of a connect that failed, the caller's: perhaps not the socket's."""
+    return int(h[r.A0] & 0xFF)
+
+
+def socket_family(h: tuple[Any, ...]) -> int:
     """Address family of the socket, 0 if the descriptor is none."""
-    return int(h[r.A0] & 0xFFFF)
+    return int(h[r.A0] >> 8 & 0xFF)
 
 
 def protocol(h: tuple[Any, ...]) -> str:

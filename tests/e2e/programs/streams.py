@@ -36,6 +36,9 @@ if how == "dup3":
 elif how == "dup":
     os.close(0)
     ctypes.CDLL(None).dup(fd)  # os.dup is fcntl(2)
+elif how == "fcntl":
+    os.close(0)
+    os.dup(fd)
 elif how == "elsewhere":
     ctypes.CDLL(None).dup(fd)
     os.dup2(fd, 17)

@@ -66,7 +66,7 @@ int on_call(struct bpf_raw_tracepoint_args *ctx)
     }
   }
   if (c->kind <= KIND_EXECVEAT && c->result >= 0) return 0; /* on_exec has reported it */
-  if (c->kind == KIND_FCNTL && c->arg[1] != F_DUPFD && c->arg[1] != F_DUPFD_CLOEXEC) return 0;
+  if (c->kind == KIND_FCNTL && (u32)c->arg[1] != F_DUPFD && (u32)c->arg[1] != F_DUPFD_CLOEXEC) return 0; /* the call takes 32 bits */
   c->fd = c->kind == KIND_CONNECT ? (s64)(s32)c->arg[0] : c->result;
   struct counts *n = counts_of(c->kind);
   if (!n) return 0;
