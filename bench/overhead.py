@@ -7,7 +7,8 @@ sys_exit, and does nothing else), and with Tiercel and its built-in rules. The e
 
     (CPU of the workload with the sensor + CPU of all processes of the sensor until idle again - CPU of the workload without) / operations
 
-as the median over the rounds; in brackets the quartiles. Machines are noisy: compare figures of one run only.
+as the median over the rounds; in brackets the quartiles. Machines are noisy: compare figures of one run only. Before and after every run
+a short loop (`spin`) says how fast the processor is just now, and the run's CPU time is scaled to the speed of the whole session's median.
 """
 
 from __future__ import annotations
@@ -121,19 +122,52 @@ class Sensor:
         return self.log.read_text()
 
 
-def run(workload: Workload, folder: Path) -> tuple[float, int]:
-    """(CPU seconds, operations) of one run."""
+def output_of(command: list[str | Path]) -> dict[str, float]:
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+SPIN = 40_000_000
+
+
+def spin(folder: Path) -> float:
+    """CPU seconds of a short loop."""
+    return output_of([folder / "spin", str(SPIN)])["user_s"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a workload: CPU seconds, the sensor's during it, and of the loop around it."""
+
+    cpu: float
+    sensor: float
+    speed: float
+    ops: int
+
+    def cost(self, normal: float) -> float:
+        """Microseconds per operation at the session's usual speed."""
+        return self.cpu / self.ops * 1e6 * normal / self.speed
+
+    def sensor_cost(self, normal: float) -> float:
+        return self.sensor / self.ops * 1e6 * normal / self.speed
+
+
+def run(workload: Workload, folder: Path, sensor: Sensor | None = None) -> Run:
+    """One run of a workload."""
     arguments = [a.format(tmp=folder) for a in workload.arguments]
-    out = subprocess.run([folder / workload.program, *arguments], capture_output=True, text=True, check=True).stdout
-    result = json.loads(out)
-    return result["user_s"] + result["sys_s"], result["ops"]
+    before = spin(folder)
+    start = sensor.until_idle() if sensor else 0.0
+    result = output_of([folder / workload.program, *arguments])
+    spent = sensor.until_idle() - start if sensor else 0.0
+    return Run(result["user_s"] + result["sys_s"], spent, (before + spin(folder)) / 2, int(result["ops"]))
 
 
 @contextmanager
 def floor() -> Iterator[None]:
     """The floor program, attached by a child process."""
-    code = f"import sys; sys.path.append({str(ROOT / 'plugins/sources/tiercel_ebpf_loader')!r})\nimport attach\nbcc = attach.import_bcc()\n"
-    code += f"b = bcc.BPF(text={FLOOR!r}, cflags=attach._cflags())\nprint('ready', flush=True)\nsys.stdin.read()\n"
+    code = (
+        f"import sys; sys.path.append({str(ROOT / 'plugins/sources/tiercel_ebpf_loader')!r})\nimport objects\nbcc = objects.import_bcc()\n"
+    )
+    code += f"b = bcc.BPF(text={FLOOR!r}, cflags=objects.cflags())\nprint('ready', flush=True)\nsys.stdin.read()\n"
     child = subprocess.Popen(
         ["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -147,9 +181,10 @@ def floor() -> Iterator[None]:
         child.wait()
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float], digits: int = 2) -> str:
+    """Median and quartiles."""
     low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else (values[0],) * 3
-    return f"{statistics.median(values):.2f} [{low:.2f}, {high:.2f}]"
+    return f"{statistics.median(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def prepare(folder: Path, source: Path) -> None:
@@ -170,54 +205,50 @@ def main() -> None:
     parser.add_argument("--only", help="rows whose name contains this")
     options = parser.parse_args()
     chosen = [w for w in WORKLOADS if not options.only or options.only in w.name]
-    off: dict[str, list[float]] = {w.name: [] for w in chosen}
-    with_floor: dict[str, list[float]] = {w.name: [] for w in chosen}
-    workload_part: dict[str, list[float]] = {w.name: [] for w in chosen}
-    sensor_part: dict[str, list[float]] = {w.name: [] for w in chosen}
-    starts, sizes, idles, spins = [], [], [], []
-    with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/tmp") as name:
+    off: dict[str, list[Run]] = {w.name: [] for w in chosen}
+    floored: dict[str, list[Run]] = {w.name: [] for w in chosen}
+    on: dict[str, list[Run]] = {w.name: [] for w in chosen}
+    starts, sizes, idles = [], [], []
+    with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/lib") as name:  # not /tmp: a rule watches that
         folder = Path(name)
         folder.chmod(0o755)
         prepare(folder, options.workloads)
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            spins.append(float(json.loads(subprocess.run([folder / "spin"], capture_output=True, text=True, check=True).stdout)["user_s"]))
-            base: dict[str, float] = {}
             for w in chosen:
-                cpu, ops = run(w, folder)
-                base[w.name] = cpu
-                off[w.name].append(cpu / ops * 1e6)
+                off[w.name].append(run(w, folder))
             with floor():
                 for w in chosen:
-                    cpu, ops = run(w, folder)
-                    with_floor[w.name].append((cpu - base[w.name]) / ops * 1e6)
+                    floored[w.name].append(run(w, folder))
             sensor = Sensor(folder)
             starts.append(sensor.start_cpu)
             for w in chosen:
-                before = sensor.until_idle()
-                cpu, ops = run(w, folder)
-                workload_part[w.name].append((cpu - base[w.name]) / ops * 1e6)
-                sensor_part[w.name].append((sensor.until_idle() - before) / ops * 1e6)
+                on[w.name].append(run(w, folder, sensor))
             before, since = sensor.until_idle(), time.monotonic()
             time.sleep(5)
             idles.append((cpu_of(sensor.pids) - before) / (time.monotonic() - since) * 100)
             sizes.append(pss(sensor.pids))
             log = sensor.stop()
-    print(f"{options.rounds} rounds, kernel {os.uname().release}, spin {spread(spins)} s\n")
+    speeds = [r.speed for runs in (off, floored, on) for rs in runs.values() for r in rs]
+    normal = statistics.median(speeds)
+    print(f"{options.rounds} rounds, kernel {os.uname().release}; the loop of {SPIN:,} turns took {spread(speeds, 3)} s\n")
     print(
         "| workload | off, us | floor, us | Tiercel: extra, us | of it workload + sensor | target (scaled) | Falco stock |\n|" + "---|" * 7
     )
     scale = {"openclose, the process decides": 3.4, "openclose, the path decides": 3.4, "forkexec": 660, "tcpconn": 31}
     for w in chosen:
-        extra = [a + b for a, b in zip(workload_part[w.name], sensor_part[w.name], strict=True)]
+        base = [r.cost(normal) for r in off[w.name]]
+        least = [r.cost(normal) - b for r, b in zip(floored[w.name], base, strict=True)]
+        part = [r.cost(normal) - b for r, b in zip(on[w.name], base, strict=True)]
+        own = [r.sensor_cost(normal) for r in on[w.name]]
+        extra = [p + o for p, o in zip(part, own, strict=True)]
         target = w.target
         if w.name in scale:
-            target = f"{float(w.target) * statistics.median(off[w.name]) / scale[w.name]:.2f}"
+            target = f"{float(w.target) * statistics.median(base) / scale[w.name]:.2f}"
         elif w.name == "getppid":
-            ratio = statistics.median(extra) / statistics.median(with_floor[w.name])
-            target = f"{w.target}: {ratio:.2f} x"
-        parts = f"{statistics.median(workload_part[w.name]):.2f} + {statistics.median(sensor_part[w.name]):.2f}"
-        print(f"| {w.name} | {spread(off[w.name])} | {spread(with_floor[w.name])} | **{spread(extra)}** | {parts} | {target} | {w.falco} |")
+            target = f"{w.target}: {statistics.median(extra) / statistics.median(least):.2f} x"
+        parts = f"{statistics.median(part):.2f} + {statistics.median(own):.2f}"
+        print(f"| {w.name} | {spread(base)} | {spread(least)} | **{spread(extra)}** | {parts} | {target} | {w.falco} |")
     print(f"\nstart to first event {spread(starts)} CPU-s; idle {spread(idles)} % of a core; PSS {spread(sizes)} MiB\n")
     print(log)
 

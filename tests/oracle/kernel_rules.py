@@ -6,6 +6,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from tests.oracle.reference import holds
@@ -45,7 +46,13 @@ SCALARS: Final = (
 PATHS: Final = ("fd.name", "fd.name", "fd.realpath", "fd.directory", "fd.filename")
 ADDRESSES: Final = ("fd.sip", "fd.snet", "fd.sip", "fd.snet", "fd.ip", "fd.net")
 SIGNED: Final = frozenset({"evt.rawres", "fd.num", "user.loginuid"})
-SOCKETS: Final = frozenset({"connect", "dup", "dup2", "dup3"})
+SOCKETS: Final = frozenset({"connect", "dup", "dup2", "dup3", "fcntl"})
+JUDGED: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("evt.res", "fd.type", "fd.typechar", "fd.l4proto"), ("=", "=", "!=", "in", "in")),
+    **dict.fromkeys(("fd.name", "fd.realpath"), ("=", "=", "in", "in", "startswith", "startswith", "pmatch")),
+    **dict.fromkeys(("fd.directory", "fd.filename", "fd.sip", "fd.snet"), ("=", "in")),
+}
+"""Operators that the kernel judges, where they are not all."""
 
 MAX_VALUE: Final = 255
 """Bytes that a value in a rule may have."""
@@ -56,11 +63,11 @@ _ADDRESS: Final = ("=", "!=", "in", "in")
 
 @dataclass(frozen=True, slots=True)
 class RandomRule:
-    """A rule: its tree without lists and macros."""
+    """A rule: its condition, and what that means on this host, where symbolic links lead somewhere (`with_links`)."""
 
     name: str
     condition: Node
-    types: frozenset[str]
+    meaning: Node
 
 
 def text_of(node: Node) -> str:
@@ -88,6 +95,38 @@ def _literal(value: Any) -> str:
     return '"' + value.text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+FILES: Final = frozenset({"proc.exepath", "fd.name", "fd.realpath", "fd.directory"})
+"""Fields whose literals are compared resolved as well (docs/concepts.md, views of a path)."""
+
+
+def with_links(node: Node) -> Node:
+    """The condition with what its literal paths lead to beside them; `!=` is neither."""
+    match node:
+        case And(operands=parts) | Or(operands=parts):
+            return type(node)(tuple(map(with_links, parts)))
+        case Not(operand=part):
+            return Not(with_links(part))
+        case Check(left=FieldRef(name=name), operator="=" | "!=" | "in" | "startswith" | "pmatch") if name in FILES:
+            assert isinstance(node.right, TextValue | ListValue)
+            items = node.right.items if isinstance(node.right, ListValue) else (node.right,)
+            texts = [item.text for item in items if isinstance(item, TextValue)]
+            every = ListValue(tuple(map(TextValue, dict.fromkeys([*texts, *map(_led_to, texts)]))))
+            if node.operator == "!=":
+                # A missing value is not unequal to anything.
+                return And((node, Not(Check(node.left, "in", every))))
+            return Check(node.left, "in" if node.operator == "=" else node.operator, every)
+    return node
+
+
+def _led_to(text: str) -> str:
+    """The path with the links of its directories followed; of its last part only if that leads to a directory."""
+    if not text.startswith("/"):
+        return text
+    path = Path(text)
+    path = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+    return f"{path}/" if text.endswith("/") and str(path) != "/" else str(path)
+
+
 def value_of(facts: Mapping[str, Any]) -> Callable[[FieldRef], Any]:
     """The values of fields by the facts' names."""
     return lambda ref: facts[ref.name if ref.argument is None else f"{ref.name}[{ref.argument}]"]
@@ -104,6 +143,7 @@ class Rules:
     def __init__(self, rng: random.Random, programs: Sequence[tuple[Mapping[str, Any], Sequence[Sequence[Mapping[str, Any]]]]]) -> None:
         self._rng = rng
         self._programs = programs
+        self._easy = False
         self._pool: dict[str, list[Any]] = {}
         for _, deeds in programs:
             for views in deeds:
@@ -116,6 +156,7 @@ class Rules:
     def make(self, name: str) -> RandomRule:
         """A rule that mostly matches some of the deeds that it is about, and not all of them."""
         rng = self._rng
+        self._easy = rng.random() < 0.7  # all of it can be judged in the kernel
         while True:
             program, deeds = rng.choice(self._programs)
             target = rng.choice(rng.choice(deeds))
@@ -123,9 +164,10 @@ class Rules:
             tree = self._tree(target, rng.choice((1, 2, 2, 3)))
             chosen = Check(FieldRef("evt.type"), "in", ListValue(tuple(map(TextValue, sorted(types)))))
             condition = And((chosen, self._guard(program), tree))
-            found = [matches(condition, views) is not None for views in deeds if views[0]["evt.type"] in types]
+            meaning = with_links(condition)
+            found = [matches(meaning, views) is not None for views in deeds if views[0]["evt.type"] in types]
             if 0 < sum(found) < len(found) or rng.random() < 0.05:
-                return RandomRule(name, condition, frozenset(types))
+                return RandomRule(name, condition, meaning)
 
     def _guard(self, program: Mapping[str, Any]) -> Node:
         """A condition that holds for this program, perhaps for another one of ours, and for nothing else on the machine."""
@@ -151,9 +193,9 @@ class Rules:
 
     def _check(self, target: Mapping[str, Any]) -> Check:
         rng = self._rng
-        place = ADDRESSES if target["evt.type"] in SOCKETS and rng.random() < 0.6 else PATHS
+        place: Sequence[str] = ADDRESSES if target["evt.type"] in SOCKETS and rng.random() < 0.6 else PATHS
         kind = rng.random()
-        name = rng.choice(PROCESS if kind < 0.22 else ANCESTORS if kind < 0.27 else SCALARS if kind < 0.55 else place)
+        name = rng.choice(PROCESS if kind < 0.22 else ANCESTORS if kind < 0.27 and not self._easy else SCALARS if kind < 0.55 else place)
         if kind > 0.97:
             return Check(FieldRef("evt.type"), rng.choice(("=", "!=")), TextValue(rng.choice(self._pool["evt.type"])))
         ref = FieldRef(*name.rstrip("]").split("["))
@@ -174,6 +216,8 @@ class Rules:
             return Check(ref, rng.choice(("=", "!=")), TextValue(literal("=")))
         operators = _ADDRESS if field.type in (FieldType.IP, FieldType.NET) else _NUMBER if field.type is N else _TEXT
         operator = "pmatch" if field.type is P and rng.random() < 0.2 else rng.choice(operators)
+        if self._easy and name in JUDGED:
+            operator = rng.choice(JUDGED[name])
         if operator in ("in", "pmatch"):
             return Check(ref, operator, ListValue(tuple(TextValue(literal(operator)) for _ in range(rng.choice((1, 2, 2, 4))))))
         make = NumberValue if operator[0] in "<>" else TextValue
@@ -204,12 +248,12 @@ class Rules:
         elif operator in ("startswith", "contains", "icontains", "endswith") and len(text) > 2 and rng.random() < 0.7:
             at = rng.randrange(1, len(text))
             text = text[at:] if operator == "endswith" else text[:at] if operator == "startswith" else text[at : at + 6]
-        if operator == "pmatch" and rng.random() < 0.2:
+        if operator == "pmatch" and not self._easy and rng.random() < 0.2:
             text = self._wild(text)
         if operator == "glob":
             text = self._wild(text)
         if near:
-            text = rng.choice((text[:-1], text + "x", text.swapcase(), text + "/", text.rpartition("/")[0] or "/"))
+            text = rng.choice((text[:-1], text + "x", text.swapcase(), text.rstrip("/") + "/", text.rpartition("/")[0] or "/"))
         text = text.encode()[:MAX_VALUE].decode(errors="ignore")
         return text if text or operator not in ("=", "!=", "in") else "x"
 

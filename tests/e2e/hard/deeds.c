@@ -68,6 +68,7 @@ static long deed(char **w)
   if (IS("dup")) return syscall(SYS_dup, number(w[1]));
   if (IS("dup2")) return syscall(SYS_dup2, number(w[1]), number(w[2]));
   if (IS("dup3")) return syscall(SYS_dup3, number(w[1]), number(w[2]), number(w[3]));
+  if (IS("fcntl")) return syscall(SYS_fcntl, number(w[1]), number(w[2]), number(w[3]));
   if (IS("connect")) {
     union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_un un; } a;
     socklen_t n = address((void *)&a, w + 2);

@@ -23,7 +23,9 @@ NOBODY = 65534
 SETTLE = 200
 """Milliseconds after which a process has its verdict in the kernel: 20 are waited for, the rest is for a busy machine."""
 OPENS = ("open", "openat", "openat2", "creat")
-DUPS = ("dup", "dup2", "dup3")
+DUPS = ("dup", "dup2", "dup3", "fcntl")
+F_DUPFD = (0, 1030, 1 << 32, 1 << 32 | 1030)
+"""F_DUPFD and F_DUPFD_CLOEXEC, include/uapi/linux/fcntl.h; the call takes the lower half of what it gets."""
 WORDS = {"f": "file", "d": "directory", "p": "pipe", "4": "ipv4", "6": "ipv6", "u": "unix"}
 AT_FDCWD, O_LARGE = -100, 0o100000
 RESOLVE_NO_SYMLINKS = 4  # include/uapi/linux/openat2.h
@@ -269,7 +271,9 @@ class _Script:
     def _dup(self, source: str, **facts: Any) -> None:
         for call in self.rng.sample(DUPS, 2):
             target = ""
-            if call != "dup":
+            if call == "fcntl":
+                target = f"\t{self.rng.choice(F_DUPFD)}\t{self.rng.choice((0, 400))}"
+            elif call != "dup":
                 self._target += 1
                 target = f"\t{self._target}" + ("\t02000000" if call == "dup3" else "")
             self.add(Deed(f"{call}\t{source}{target}", call, **facts))

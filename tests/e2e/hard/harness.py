@@ -44,7 +44,7 @@ class Watch:
         mark = self.folder / f"sync-{next(self._numbers)}"
         while not any(a["rule"] == SYNC and a["output_fields"]["fd.name"] == str(mark) for a in self.sensor.alerts[self._seen :]):
             assert time.monotonic() < end, f"{mark} was not seen within {seconds} s; {self.sensor.text()}"
-            mark.touch()  # again and again: where the ring was full, the first ones are lost
+            read(mark, os.O_CREAT)  # again and again: where the ring was full, the first ones are lost
             self.sensor._read(0.05)
         mark.unlink()
         new = [a for a in self.sensor.alerts[self._seen :] if a["rule"] != SYNC]

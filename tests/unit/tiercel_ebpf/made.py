@@ -58,12 +58,13 @@ def connected(
     own: str = "",
     own_port: int = 40000,
     family: int | None = None,
+    socket_family: int | None = None,
     protocol: int = 6,
     kind: str = "connect",
     fd: int = 3,
     **given: Any,
 ) -> bytes:
-    """The end of a connect (or dup) of a socket."""
+    """The end of a connect (or dup) of a socket; `family` of the addresses and of the socket, unless `socket_family` is another."""
     family = family if family is not None else (socket.AF_INET6 if ":" in peer else socket.AF_INET)
 
     def words(address: str) -> tuple[int, int]:
@@ -71,7 +72,8 @@ def connected(
         return struct.unpack("<QQ", data.ljust(16, b"\0"))
 
     (p, q), (m, n) = words(peer), words(own)
-    a = {0: family | protocol << 16 | own_port << 32 | port << 48, 1: fd & 0xFFFFFFFF | 0o140777 << 32, 2: p, 3: q, 4: m, 5: n}
+    families = family | (family if socket_family is None else socket_family) << 8
+    a = {0: families | protocol << 16 | own_port << 32 | port << 48, 1: fd & 0xFFFFFFFF | 0o140777 << 32, 2: p, 3: q, 4: m, 5: n}
     return record(kind, a=a, **given)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from typing import Any
 
 import pytest
@@ -162,13 +163,16 @@ class TestDescriptors:
         assert (read("fd.typechar", event), read("fd.type", event)) == ([char], [word])
 
     def test_sockets(self) -> None:
-        unix = record("connect", a={0: 1, 1: 3 | 0o140777 << 32}, text="/run/x")
+        unix = record("connect", a={0: 1 | 1 << 8, 1: 3 | 0o140777 << 32}, text="/run/x")
         assert read("fd.type", connected("1.2.3.4", 80), connected("fd00::1", 80), unix, record("connect", result=-9)) == [
             "ipv4",
             "ipv6",
             "unix",
             None,
         ]
+        # The caller of a connect that fails may give an address of another family: that does not change what the descriptor is.
+        lied = connected("fd00::1", 80, socket_family=socket.AF_INET, result=-97, flags=r.F_USER_ADDRESS)
+        assert read("fd.type", lied) == ["ipv4"]
         assert read("fd.l4proto", connected("1.2.3.4", 80), connected("1.2.3.4", 80, protocol=17), unix, opened()) == [
             "tcp",
             "udp",

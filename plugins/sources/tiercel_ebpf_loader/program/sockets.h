@@ -13,7 +13,8 @@ static __always_inline void addresses(struct call *c, struct address *a)
     bpf_probe_read_kernel(a->peer, 16, (void *)(c->sk + sock_common__skc_v6_daddr));
     bpf_probe_read_kernel(a->own, 16, (void *)(c->sk + sock_common__skc_v6_rcv_saddr));
   }
-  if (c->kind == KIND_CONNECT && !peer_known(c) && (c->family == AF_INET || c->family == AF_INET6)) { /* the socket does not keep the peer of a failed connect: the caller's text */
+  /* The socket does not keep the peer of a failed connect: the caller's text, whose family may be another than the socket's. */
+  if (c->kind == KIND_CONNECT && !peer_known(c) && (c->family == AF_INET || c->family == AF_INET6)) {
     struct { u16 family, port; u32 four; u8 six[16]; } u = {};
     a->user = 1;
     if (bpf_probe_read_user(&u, 8, (void *)c->arg[1])) return;
@@ -64,7 +65,8 @@ static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct
   w->rec.result = c->result;
   w->rec.flags = (o->unjudged ? F_UNJUDGED : 0) | (c->compat ? F_COMPAT : 0) | (a->user ? F_USER_ADDRESS : 0);
   if (o->unjudged) n->unjudged++;
-  w->rec.a[0] = (u64)(a->family & 255) | (u64)(c->family & 255) << 8 | (u64)c->protocol << 16 | (u64)a->own_port << 32 | (u64)a->peer_port << 48;
+  w->rec.a[0] = (u64)(a->family & 255) | (u64)(c->family & 255) << 8 | (u64)c->protocol << 16 | (u64)a->own_port << 32 |
+    (u64)a->peer_port << 48;
   w->rec.a[1] = (u32)c->fd | (u64)c->mode << 32;
   __builtin_memcpy(&w->rec.a[2], a->peer, 16);
   __builtin_memcpy(&w->rec.a[4], a->own, 16);
