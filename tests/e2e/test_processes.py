@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pty
-import re
 import shutil
 import signal
 import subprocess
@@ -20,11 +19,12 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Alert
-from tests.e2e.hard.harness import OPENS, Watch, compiled, root_folder, rule, watching
+from tests.e2e.hard.harness import OPENS, Watch, checked, compiled, count_of, fill_ring, libc, root_folder, rule, watching
 
 pytestmark = pytest.mark.live
 
 NOBODY = 65534
+PR_SET_CHILD_SUBREAPER = 36
 SETTLE = "100"
 """Milliseconds in which a process gets its verdict."""
 CONTAINER = "c0ffee" * 10 + "beef"
@@ -293,17 +293,22 @@ def test_the_parent_is_what_it_is_now(watch: Watch, programs: Programs) -> None:
 
 
 def test_a_parent_that_ends_hands_its_child_on(watch: Watch, programs: Programs) -> None:
+    """To this process, which takes the part of init for the while."""
     file, every = programs.file("parent"), programs.file("any")
-    (first, second, third) = programs.run(
-        programs.evil, "ready", "leave", "ready", "open", file, "wait", 300, "ready", "open", file, "open", every, "end", "wait", SETTLE
-    )
-    assert second[2] == first[0]
-    assert third[0] == second[0]
-    assert third[2] != first[0]
+    checked(libc.prctl(PR_SET_CHILD_SUBREAPER, 1))
+    try:
+        (first, second, third) = programs.run(
+            programs.evil, "ready", "leave", "ready", "open", file, "wait", 300, "ready", "open", file, "open", every, "end", "wait", SETTLE
+        )
+        os.waitpid(second[0], 0)
+    finally:
+        checked(libc.prctl(PR_SET_CHILD_SUBREAPER, 0))
+    assert (second[2], third[2]) == (first[0], os.getpid())
     before, after = watch.seen()
-    assert (before["rule"], *facts([before], "proc.pname", "proc.ppid", "proc.pid")[0]) == ("parent", "evil", first[0], second[0])
-    name = Path(f"/proc/{third[2]}/comm").read_text().removesuffix("\n")
-    assert (after["rule"], *facts([after], "proc.pname", "proc.ppid", "proc.pid")[0]) == ("any", name, third[2], second[0])
+    names = ("proc.pname", "proc.ppid", "proc.pid")
+    assert (before["rule"], *facts([before], *names)) == ("parent", ("evil", first[0], second[0]))
+    name = Path("/proc/self/comm").read_text().removesuffix("\n")
+    assert (after["rule"], *facts([after], *names)) == ("any", (name, os.getpid(), second[0]))
 
 
 # Starts and losses
@@ -331,12 +336,6 @@ def test_a_sensor_that_starts_during_an_exec_loop_takes_no_image_for_another(ins
         assert left == list(range(left[0], left[-1] - 1, -2))
 
 
-def fill_ring(sensor: int, program: Path, *, calls: int) -> None:
-    """Has a stopped sensor's ring written full: calls of the i386 table come up whatever they open."""
-    assert int(subprocess.run([program, "int80-open", "/dev/null", str(calls)], stdout=subprocess.PIPE, check=True).stdout) == calls
-    assert Path(f"/proc/{sensor}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 @pytest.mark.slow
 def test_records_of_execs_that_are_lost_are_made_up_for(installed: Path, live_kernel: None, image: Path, tmp_path: Path) -> None:
     """Processes that execute, fork and begin while the ring is full are known when they open the file later."""
@@ -358,7 +357,7 @@ def test_records_of_execs_that_are_lost_are_made_up_for(installed: Path, live_ke
         sensor = watch.sensor.sensor_pid
         os.kill(sensor, signal.SIGSTOP)
         try:
-            fill_ring(sensor, calls, calls=60_000)
+            fill_ring(sensor, calls, count=60_000)
             starts = start(programs.evil, *turns)
             running = [becomes, returns, forks, starts]
             for each in running[:3]:
@@ -376,23 +375,13 @@ def test_records_of_execs_that_are_lost_are_made_up_for(installed: Path, live_ke
             pids.append(int(out.split()[0]))
         alerts = watch.seen()
         text = watch.sensor.stop()
-    counted = re.search(r"^execve .*$", text, re.MULTILINE)
-    assert counted is not None
-    assert int(counted[0].split()[6]) >= 4, text  # four execs were lost
+    assert count_of(text, "execve", "lost") >= 4, text
     wanted = [(pids[i], "evil", str(programs.evil), str(programs.evil)) for i in (0, 0, 2, 2, 3, 3)]
     assert sorted(facts(alerts, "proc.pid", "proc.name", "proc.exepath", "proc.exe")) == sorted(wanted)
     assert {a["output_fields"]["proc.args"] for a in alerts if a["output_fields"]["proc.pid"] == pids[0]} == {" ".join(turns)}
 
 
 # The other table of calls
-
-
-def count_of(text: str, kind: str, column: str) -> int:
-    """A number of the table that the sensor prints at its end."""
-    head, line = (re.search(rf"^{word} .*$", text, re.MULTILINE) for word in ("event type", kind))
-    assert head is not None
-    assert line is not None
-    return int(line[0].split()[head[0].split().index(column) - 1])
 
 
 def test_calls_of_the_i386_table(installed: Path, live_kernel: None, image: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ PROCESS: Final = (
     "proc.exepath", "proc.cmdline", "proc.args", "user.uid", "user.loginuid", "group.gid", "proc.tty", "proc.sid", "proc.vpid",
     "container.id",
 )  # fmt: skip
-ANCESTORS: Final = ("proc.pname", "proc.aname[2]", "proc.aname")
+ANCESTORS: Final = ("proc.pname", "proc.aname[2]")
 SCALARS: Final = (
     "evt.rawres", "evt.res", "evt.failed", "fd.num", "fd.type", "fd.typechar", "fd.l4proto", "fd.sport", "evt.is_open_read",
     "evt.is_open_write",
@@ -161,9 +161,11 @@ class Rules:
             program, deeds = rng.choice(self._programs)
             target = rng.choice(rng.choice(deeds))
             types = {target["evt.type"], *rng.choices(sorted({d[0]["evt.type"] for d in deeds}), k=rng.choice((0, 0, 1, 3)))}
-            tree = self._tree(target, rng.choice((1, 2, 2, 3)))
+            trees = [self._tree(target, 1, group) for group in ("process", "scalars", "place") if rng.random() < 0.45]
+            if not trees or rng.random() < 0.5:
+                trees.append(self._tree(target, rng.choice((1, 2, 2, 3))))
             chosen = Check(FieldRef("evt.type"), "in", ListValue(tuple(map(TextValue, sorted(types)))))
-            condition = And((chosen, self._guard(program), tree))
+            condition = And((chosen, self._guard(program), *trees))
             meaning = with_links(condition)
             found = [matches(meaning, views) is not None for views in deeds if views[0]["evt.type"] in types]
             if 0 < sum(found) < len(found) or rng.random() < 0.05:
@@ -172,7 +174,7 @@ class Rules:
     def _guard(self, program: Mapping[str, Any]) -> Node:
         """A condition that holds for this program, perhaps for another one of ours, and for nothing else on the machine."""
         rng = self._rng
-        other = rng.choice(self._programs)[0]
+        other = rng.choice(self._programs)[0] if rng.random() < 0.3 else program
         field, operator = rng.choice((
             ("proc.name", "="), ("proc.exepath", "="), ("proc.name", "in"), ("proc.exepath", "in"), ("proc.exepath", "endswith"),
             ("proc.cmdline", "startswith"), ("proc.exepath", "glob"),
@@ -182,19 +184,20 @@ class Rules:
         text = {"endswith": f"/{program['proc.name']}", "startswith": program["proc.name"], "glob": f"*/{program['proc.name']}"}
         return Check(FieldRef(field), operator, TextValue(text.get(operator, program[field])))
 
-    def _tree(self, target: Mapping[str, Any], depth: int) -> Node:
+    def _tree(self, target: Mapping[str, Any], depth: int, group: str = "") -> Node:
+        """A tree of checks of one group, or of all."""
         rng = self._rng
         if rng.random() < 0.25:
-            return Not(self._tree(target, depth))
+            return Not(self._tree(target, depth, group))
         if depth and rng.random() < 0.85:
-            parts = tuple(self._tree(target, depth - 1) for _ in range(rng.choice((2, 2, 3))))
+            parts = tuple(self._tree(target, depth - 1, group) for _ in range(rng.choice((2, 2, 3))))
             return (And if rng.random() < 0.6 else Or)(parts)
-        return self._check(target)
+        return self._check(target, group)
 
-    def _check(self, target: Mapping[str, Any]) -> Check:
+    def _check(self, target: Mapping[str, Any], group: str) -> Check:
         rng = self._rng
         place: Sequence[str] = ADDRESSES if target["evt.type"] in SOCKETS and rng.random() < 0.6 else PATHS
-        kind = rng.random()
+        kind = {"process": 0.0, "scalars": 0.5, "place": 0.9}.get(group, rng.random())
         name = rng.choice(PROCESS if kind < 0.22 else ANCESTORS if kind < 0.27 and not self._easy else SCALARS if kind < 0.55 else place)
         if kind > 0.97:
             return Check(FieldRef("evt.type"), rng.choice(("=", "!=")), TextValue(rng.choice(self._pool["evt.type"])))

@@ -24,6 +24,6 @@ def test_each_hook_is_a_documented_specification(name: str, repository: Path) ->
     assert (hook.__doc__ or "").strip()
     assert not inspect.signature(hook).parameters
     assert str(hook.__annotations__["return"]).startswith("Iterable[")
-    assert f"`{name}`" in (repository / "docs/writing-plugins.md").read_text()
+    assert f"`{name}() -> " in (repository / "docs/reference/hooks.md").read_text()
     with pytest.raises(NotImplementedError):
         hook()

@@ -49,11 +49,14 @@ class Stdout(Output):
         """Writes one line per alert. A batch that was interrupted goes on where it stopped."""
         ids = tuple(alert.id for alert in batch)
         data = self._rest[1] if self._rest[0] == ids else b"".join(self._formatter.format(alert) + b"\n" for alert in batch)
-        view = memoryview(data)
+        view, at = memoryview(data), 0
         try:
             while view:
                 await self._writable()
-                view = view[os.write(self._descriptor, view[:PIECE]) :]
+                # Whole lines, if they fit: a pipe takes a piece completely or not at all, so that being killed leaves no half a line.
+                end = data.rfind(b"\n", at, at + PIECE) + 1 or at + PIECE
+                at += os.write(self._descriptor, view[: end - at])
+                view = memoryview(data)[at:]
         except BrokenPipeError as error:
             msg = "nobody reads standard output any more"
             raise Permanent(msg) from error

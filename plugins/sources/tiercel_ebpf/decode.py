@@ -25,6 +25,7 @@ from tiercel_ebpf.wants import wanted
 SETTLED: Final = 20_000_000
 """Nanoseconds after its exec at which a process is judged without having come up."""
 MAX_SETTLING: Final = 65536
+NO_IDENTITY: Final = -1
 MAX_ACCOUNTS: Final = 65536
 A_COMM: Final = 96
 """Offset of the short name in exec records and rows: a[1]."""
@@ -106,6 +107,10 @@ class SyscallDecoder(Decoder):
                 self._read_accounts(record)
             elif isinstance(record, bytes):
                 self._row(record, lines)
+            elif isinstance(record, r.Unlisted) and self.table.get(record[0]) is None:
+                pid, ppid, start, name, args = record
+                image = self.table.image(name, None, args, memfd=False)
+                self.table.put(Process(pid=pid, start=start, exec_id=NO_IDENTITY, ppid=ppid, vpid=PENDING, image=image, context=()))
 
     def _row(self, record: bytes, lines: Mapping[tuple[int, int, int], bytes]) -> None:
         h = r.HEAD.unpack_from(record)

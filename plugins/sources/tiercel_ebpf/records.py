@@ -71,3 +71,12 @@ class CommandLine(tuple[int, int, int, bytes]):
     """In a snapshot's records: (pid, start, exec id, arguments) from /proc/PID/cmdline, taken while the identity did not change."""
 
     __slots__ = ()
+
+
+class Unlisted(tuple[int, int, int, bytes, bytes]):
+    """In a snapshot's records: (pid, ppid, start, short name, arguments) of a process that /proc shows and the iterator does not.
+
+    On some kernels that is pid 1. The start is no identity (it is rounded down), so that it is good for a parent and no more.
+    """
+
+    __slots__ = ()

@@ -179,6 +179,8 @@ class EbpfSource(Source):
             self._lines = {i: lines[i] for i in map(_identity, rows) if i in lines}
             records += [r.CommandLine((*i, line)) for i, line in self._lines.items()]
         records += rows
+        listed = {r.HEAD.unpack_from(row)[r.TGID] for row in rows}
+        records += filter(None, (_unlisted(int(name)) for name in os.listdir("/proc") if name.isdigit() and int(name) not in listed))
         for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd")):
             try:
                 with open(path, "rb") as file:
@@ -246,6 +248,18 @@ def _rows(data: bytes) -> list[bytes]:
 def _identity(row: bytes) -> tuple[int, int, int]:
     h = r.HEAD.unpack_from(row)
     return h[r.TGID], h[r.START], h[r.EXEC_ID]
+
+
+def _unlisted(pid: int) -> r.Unlisted | None:
+    """What /proc/PID/stat says (proc_pid_stat(5)); None if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            head, _, rest = file.read().rpartition(b")")
+    except OSError:
+        return None
+    words = rest.split()
+    start = int(words[19]) * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return r.Unlisted((pid, int(words[1]), start, head.partition(b"(")[2], _command_line(pid) or b""))
 
 
 def _command_line(pid: int) -> bytes | None:

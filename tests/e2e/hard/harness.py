@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -87,6 +88,21 @@ def compiled(source: str, target: Path, *flags: str) -> Path:
     """A C program beside this file, built."""
     subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", target, *flags, HERE / source], check=True)
     return target
+
+
+def fill_ring(sensor: int, calls: Path, *, count: int) -> None:
+    """Has a stopped sensor's ring written full: calls of the i386 table come up whatever they open."""
+    done = subprocess.run([calls, "int80-open", "/dev/null", str(count)], stdout=subprocess.PIPE, check=True)
+    assert int(done.stdout) == count
+    assert Path(f"/proc/{sensor}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def count_of(text: str, kind: str, column: str) -> int:
+    """A number of the table that a sensor prints at its end."""
+    head, line = (re.search(rf"^{word} .*$", text, re.MULTILINE) for word in ("event type", kind))
+    assert head is not None
+    assert line is not None
+    return int(line[0].split()[head[0].split().index(column) - 1])
 
 
 def in_child(function: Callable[[], Any]) -> None:
