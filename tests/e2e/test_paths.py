@@ -1,6 +1,8 @@
-"""Whatever name a watched file is opened by, each open makes exactly one alert. Each form of a condition on paths has a directory of its own
+"""Whatever name a watched file is opened by, each open makes exactly one alert. Each form of a condition has a directory of its own
 that no other rule watches, so that what the kernel drops for one form is not seen by luck of another."""
 
+# System calls by their own names are what is tested.
+# ruff: noqa: PTH102, PTH104, PTH108, PTH211
 from __future__ import annotations
 
 import ctypes
@@ -14,7 +16,19 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.hard.harness import (
-    MS_BIND, OPENS, Watch, checked, compiled, in_child, libc, mount, own_mounts, read, root_folder, rule, watching,
+    MS_BIND,
+    OPENS,
+    Watch,
+    checked,
+    compiled,
+    in_child,
+    libc,
+    mount,
+    own_mounts,
+    read,
+    root_folder,
+    rule,
+    watching,
 )  # fmt: skip
 
 pytestmark = pytest.mark.live
@@ -263,7 +277,7 @@ def found_names(watch: Watch) -> list[tuple[str, str, str]]:
 def test_one_open_is_one_alert_under_the_name_that_the_rule_knows(watch: Watch, way: Way, kind: str) -> None:
     path = target(watch.folder, kind)
     text = way(watch.folder, kind, path)
-    # A text that the rule does not know is shown only if the rule looks at the kernel's path in any case, or at the last part that both share.
+    # A text that the rule does not know is shown only if the rule looks at the kernel's path, or at the last part that both share.
     by_text = kind == "realpath" or (kind == "filename" and Path(text).name == path.name)
     assert found_names(watch) == [(kind, str(text if by_text else path), str(path))]
 
@@ -297,7 +311,9 @@ def test_a_long_name_is_seen(watch: Watch, kind: str) -> None:
     assert found_names(watch) == [(kind, *names) for names in shown]
 
 
-@pytest.mark.parametrize(("kind", "depth"), [(k, d) for k in KINDS for d in DEPTHS if d < DEPTHS[2] or k in ("prefix", "filename", "pmatch")])
+@pytest.mark.parametrize(
+    ("kind", "depth"), [(k, d) for k in KINDS for d in DEPTHS if d < DEPTHS[2] or k in ("prefix", "filename", "pmatch")]
+)
 def test_a_path_of_many_parts_is_seen(watch: Watch, kind: str, depth: int) -> None:
     path = target(watch.folder, kind, "deep", depth)
     link = watch.folder / "deep-link"
@@ -376,7 +392,7 @@ def test_renames_during_opens_hide_none(watch: Watch, kind: str, programs: Path)
             os.rename(away, path)
     opened = int(done.stdout)
     alerts = watch.seen()
-    assert 0 < opened
+    assert opened > 0
     assert len(alerts) == opened
     assert {(a["rule"], a["output_fields"]["fd.name"]) for a in alerts} == {(kind, str(path))}
     assert {a["output_fields"]["proc.name"] for a in alerts} == {"calls"}
@@ -408,9 +424,12 @@ def test_failed_opens_say_why(watch: Watch, programs: Path) -> None:
     loop.unlink()
     found = [a["output_fields"] for a in watch.seen() if a["output_fields"]["evt.arg.name"].startswith(str(watch.folder))]
     wanted = [
-        {"evt.type": call, "evt.res": res, "evt.rawres": number, "fd.num": number, "evt.arg.name": str(path), "fd.name": None, "evt.failed": True}
+        {
+            "evt.type": call, "evt.res": res, "evt.rawres": number, "fd.num": number, "evt.arg.name": str(path), "fd.name": None,
+            "evt.failed": True,
+        }
         for call, path, res, number in cases
-    ]
+    ]  # fmt: skip
     assert [{name: each[name] for name in wanted[0]} for each in found] == wanted
 
 

@@ -31,6 +31,7 @@ CONTAINER = "c0ffee" * 10 + "beef"
 FIELDS = (
     "proc.exepath proc.exe proc.args proc.ppid proc.pname proc.cwd proc.sid proc.tty user.uid thread.tid thread.cgroups container.id"
 )
+FILES = ("path", "name", "argument", "nobody", "root", "terminal", "session", "directory", "group", "container", "parent", "any")
 PIDS, UNIFIED = Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/unified")
 
 
@@ -76,7 +77,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def prepared(image: Path) -> Iterator[Programs]:
     with root_folder() as folder:
-        for name in ("path", "name", "argument", "nobody", "root", "terminal", "session", "directory", "group", "container", "parent", "any"):
+        for name in FILES:
             (folder / name).touch(0o644)
         (folder / "here").mkdir()
         for name in ("good", "evil", "raised"):
@@ -167,9 +168,10 @@ def test_children_have_the_image_of_their_parent_at_the_fork(watch: Watch, progr
 
 def test_arguments_of_each_exec_count(watch: Watch, programs: Programs) -> None:
     file = programs.file("argument")
-    programs.run(programs.good, "wait", SETTLE, "open", file, "exec", programs.good, "open", file, "wait", SETTLE, "open", file)
+    words = ("wait", SETTLE, "open", file, "exec", programs.good, "open", file, "wait", SETTLE, "open", file)
+    programs.run(programs.good, *words)
     assert watch.seen() == []
-    programs.run(programs.good, "wait", SETTLE, "open", file, "exec", programs.good, "open", file, "wait", SETTLE, "open", file, "end", "forbidden")
+    programs.run(programs.good, *words, "end", "forbidden")
     # The words of the first image hold the later ones: all three opens are by a command line with the argument.
     assert len(watch.seen()) == 3
 
@@ -211,8 +213,8 @@ def test_a_thread_that_alone_changes_its_user(watch: Watch, programs: Programs) 
 def test_a_terminal_that_comes_and_goes(watch: Watch, programs: Programs) -> None:
     master, slave = pty.openpty()
     try:
-        file, device = programs.file("terminal"), os.stat(os.ttyname(slave)).st_rdev
-        words = ("setsid", "open", file, "wait", SETTLE, "open", file)
+        file, device = programs.file("terminal"), Path(os.ttyname(slave)).stat().st_rdev
+        words: tuple[str, ...] = ("setsid", "open", file, "wait", SETTLE, "open", file)
         words += ("terminal", os.ttyname(slave), "open", file, "wait", SETTLE, "open", file, "no-terminal", "open", file)
         ((pid, *_),) = programs.run(programs.good, "ready", *words)
         assert facts(watch.seen(), "proc.pid", "proc.tty") == [(pid, device)] * 2
@@ -231,7 +233,8 @@ def test_a_session_of_its_own(watch: Watch, programs: Programs) -> None:
 
 def test_the_directory_is_that_of_the_moment(watch: Watch, programs: Programs) -> None:
     file, here = programs.file("directory"), programs.folder / "here"
-    programs.run(programs.good, "open", file, "wait", SETTLE, "chdir", here, "open", file, "chdir", "..", "open", file, "chdir", here, "open", file)
+    words = ("open", file, "wait", SETTLE, "chdir", here, "open", file, "chdir", "..", "open", file, "chdir", here, "open", file)
+    programs.run(programs.good, *words)
     assert facts(watch.seen(), "proc.cwd") == [(f"{here}/",)] * 2
 
 
@@ -316,7 +319,9 @@ def test_a_parent_that_ends_hands_its_child_on(watch: Watch, programs: Programs)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["path", "name"])
-def test_a_sensor_that_starts_during_an_exec_loop_takes_no_image_for_another(installed: Path, live_kernel: None, image: Path, name: str) -> None:
+def test_a_sensor_that_starts_during_an_exec_loop_takes_no_image_for_another(
+    installed: Path, live_kernel: None, image: Path, name: str
+) -> None:
     with prepared(image) as programs:
         words = ("again", programs.file(name), 0, 1_000_000, programs.evil, programs.good)
         loops = [subprocess.Popen([programs.good, *map(str, words)]) for _ in range(2)]

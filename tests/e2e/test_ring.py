@@ -1,10 +1,9 @@
-"""The ring between the kernel and the sensor: when it is full, when nobody reads it, when its reader is killed, when the program changes."""
+"""The ring between kernel and sensor: when it is full, when nobody reads it, when its reader is killed, when the program changes."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,17 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from loaders import Loaders  # what the supervisor is made of
+from tests.e2e.conftest import Alert
+from tests.e2e.hard.harness import (
+    HERE,
+    OPENS,
+    Watch,
+    compiled,
+    count_of,
+    fill_ring,
+    mount,
+    read,
+    root_folder,
+    rule,
+    watching,
+)  # fmt: skip
+from tiercel import ChangePoint, SourcePlan
 from tiercel_ebpf import records as r
 from tiercel_ebpf.bpf import Map, possible_cpus
 from tiercel_ebpf.ring import Ring
 from tiercel_ebpf.translate import translate
-
-from tests.e2e.conftest import Alert
-from tests.e2e.hard.harness import (
-    HERE, OPENS, Watch, compiled, count_of, fill_ring, in_child, mount, own_mounts, read, root_folder, rule, watching,
-)  # fmt: skip
-from tiercel import ChangePoint, SourcePlan
 
 pytestmark = pytest.mark.live
 
@@ -53,7 +62,8 @@ def folder() -> Iterator[Path]:
 
 
 def rules(folder: Path) -> str:
-    return rule("number", f"{OPENS} and fd.name startswith {folder}/numbers/", "proc.args") + rule("one", f"{OPENS} and fd.name = {folder}/one")
+    numbered = rule("number", f"{OPENS} and fd.name startswith {folder}/numbers/", "proc.args evt.time")
+    return numbered + rule("one", f"{OPENS} and fd.name = {folder}/one")
 
 
 def stream(folder: Path, count: int, pause: float = 0) -> list[str | Path]:
@@ -236,7 +246,8 @@ def test_verdicts_of_a_killed_sensor_mean_nothing_under_other_rules(
     program = folder / "aaaa"
     shutil.copy(image, program)
     with watching(installed, folder, rules_for("bbbb")) as watch:
-        words = ["ready", "open", folder / "one", "wait", "100", "open", folder / "one", "ready", "read", "opens", "3", folder / "one"]
+        file = str(folder / "one")
+        words = ["ready", "open", file, "wait", "100", "open", file, "ready", "read", "opens", "3", file]
         with subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -65,7 +65,8 @@ def import_bcc() -> Any:
     except ImportError as e:
         raise CompileError(f"bcc: cannot be imported ({e}); install it with: apt-get install python3-bpfcc") from e
     if not hasattr(bcc, "BPF"):
-        raise CompileError(f"bcc: {bcc.__file__} is not the eBPF compiler; install Debian's: apt-get install python3-bpfcc")
+        where = bcc.__file__ or next(iter(bcc.__path__))  # an empty directory imports as well
+        raise CompileError(f"bcc: {where} is not the eBPF compiler; install Debian's: apt-get install python3-bpfcc")
     return bcc
 
 
@@ -102,9 +103,9 @@ def compile_text(text: str, programs: Iterable[str]) -> Objects:
     Raises:
         CompileError: bcc is missing or refuses.
     """
-    bcc = import_bcc()
+    flags, bcc = cflags(), import_bcc()
     try:
-        bpf = bcc.BPF(text=text, cflags=cflags())
+        bpf = bcc.BPF(text=text, cflags=flags)
     except Exception as e:  # bcc knows no other
         raise CompileError(f"bcc: {e}; its messages are above") from e
     lib, module = bcc.lib, bpf.module

@@ -42,7 +42,7 @@ class Watch:
     def seen(self, seconds: float = 20) -> list[Alert]:
         """The alerts of everything that has happened since the last call. The ring keeps the order: a file opened last closes the list."""
         end = time.monotonic() + seconds
-        mark = self.folder / f"sync-{next(self._numbers)}"
+        mark = self.folder / "sync" / str(next(self._numbers))
         while not any(a["rule"] == SYNC and a["output_fields"]["fd.name"] == str(mark) for a in self.sensor.alerts[self._seen :]):
             assert time.monotonic() < end, f"{mark} was not seen within {seconds} s; {self.sensor.text()}"
             read(mark, os.O_CREAT)  # again and again: where the ring was full, the first ones are lost
@@ -73,7 +73,9 @@ def root_folder() -> Iterator[Path]:
 @contextmanager
 def watching(binaries: Path, folder: Path, rules: str, *, options: tuple[str, ...] = (), config: str = "") -> Iterator[Watch]:
     """A sensor with these rules and one more that tells the tests how far it is."""
-    rules += rule(SYNC, f"{OPENS} and fd.name startswith {folder}/sync-")
+    # A directory of its own: the kernel looks up prefixes that end at a slash, and must be able to drop all else.
+    rules += rule(SYNC, f"{OPENS} and fd.directory = {folder}/sync")
+    (folder / "sync").mkdir(exist_ok=True)
     run = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
     run.chmod(0o755)
     sensor = Sensor(binaries, run, rules, options=options, config=config)
@@ -113,7 +115,7 @@ def in_child(function: Callable[[], Any]) -> None:
         try:
             function()
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001  the child must not go on as a second test run
             traceback.print_exc()
         finally:
             os._exit(code)
