@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import socket
-import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -175,8 +174,8 @@ def play(installed: Path, binary: Path, seed: int, *, full: bool) -> Counter[str
             for view in views:
                 by_key[key(view)].append(view)
             for rule in rules:
-                if (view := matches(rule.meaning, views)) is not None:
-                    expected[rule.name, *key(views[view])] += 1
+                if (first := matches(rule.meaning, views)) is not None:
+                    expected[rule.name, *key(views[first])] += 1
     got = Counter((a["rule"], *key(a["output_fields"])) for a in alerts)
     where = f"seed {seed}"
     texts = {rule.name: text_of(rule.condition) for rule in rules}

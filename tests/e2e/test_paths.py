@@ -2,7 +2,6 @@
 that no other rule watches, so that what the kernel drops for one form is not seen by luck of another."""
 
 # System calls by their own names are what is tested.
-# ruff: noqa: PTH102, PTH104, PTH108, PTH211
 from __future__ import annotations
 
 import ctypes

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
 LAUNCHER = "core/launcher/tiercel"
-HOSTILE = '''
+HOSTILE = """
 from tiercel import FieldType, Output, Stability, field, hookimpl
 
 
@@ -51,7 +51,7 @@ def tiercel_register_fields():
 @hookimpl
 def tiercel_register_outputs():
     return [Broken]
-'''
+"""
 PTH = "import os; open({mark!r} + str(os.getuid()), 'w').close()\n"
 """A line of a .pth file that starts with ``import`` is executed at every start of Python (site(7) of its documentation)."""
 
@@ -66,7 +66,7 @@ class Scratch:
 
     def install(self, project: Path) -> None:
         with tempfile.TemporaryDirectory() as wheels:
-            command = [*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, project]
+            command: list[str | Path] = [*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, project]
             subprocess.run(command, check=True)
             (wheel,) = Path(wheels).glob("*.whl")
             subprocess.run([*PIP, "install", "--no-index", "--no-deps", "--target", self.site, "--upgrade", wheel], check=True)
@@ -175,7 +175,7 @@ def test_only_what_somebody_reads_is_collected(scratch: Scratch, folder: Path) -
     collected = {}
     for name, check in (("without", "fd.name = /x"), ("with", "fd.name = /x and demo.exe_depth = 1")):
         (folder / name).write_text(rule.format(check=check))
-        command = [scratch.bin / "python3", "-P", "-c", code, folder / name]
+        command: list[str | Path] = [scratch.bin / "python3", "-P", "-c", code, folder / name]
         collected[name] = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", user="nobody").stdout
     assert '"exe"' not in collected["without"]
     assert '"exe"' in collected["with"]

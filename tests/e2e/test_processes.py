@@ -28,9 +28,7 @@ PR_SET_CHILD_SUBREAPER = 36
 SETTLE = "100"
 """Milliseconds in which a process gets its verdict."""
 CONTAINER = "c0ffee" * 10 + "beef"
-FIELDS = (
-    "proc.exepath proc.exe proc.args proc.ppid proc.pname proc.cwd proc.sid proc.tty user.uid thread.tid thread.cgroups container.id"
-)
+FIELDS = "proc.exepath proc.exe proc.args proc.ppid proc.pname proc.cwd proc.sid proc.tty user.uid thread.tid thread.cgroups container.id"
 FILES = ("path", "name", "argument", "nobody", "root", "terminal", "session", "directory", "group", "container", "parent", "any")
 PIDS, UNIFIED = Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/unified")
 

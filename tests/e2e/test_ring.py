@@ -235,9 +235,7 @@ def test_the_next_sensor_knows_processes_that_began_and_ended_before_it(
     assert fields["proc.args"] == f"ready read open {folder}/one"
 
 
-def test_verdicts_of_a_killed_sensor_mean_nothing_under_other_rules(
-    installed: Path, live_kernel: None, folder: Path, image: Path
-) -> None:
+def test_verdicts_of_a_killed_sensor_mean_nothing_under_other_rules(installed: Path, live_kernel: None, folder: Path, image: Path) -> None:
     """The rule file changes while the sensor is dead; a process that was let pass by the old rules is caught by the new ones."""
 
     def rules_for(name: str) -> str:

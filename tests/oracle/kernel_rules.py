@@ -201,7 +201,8 @@ class Rules:
         name = rng.choice(PROCESS if kind < 0.22 else ANCESTORS if kind < 0.27 and not self._easy else SCALARS if kind < 0.55 else place)
         if kind > 0.97:
             return Check(FieldRef("evt.type"), rng.choice(("=", "!=")), TextValue(rng.choice(self._pool["evt.type"])))
-        ref = FieldRef(*name.rstrip("]").split("["))
+        plain, _, argument = name.rstrip("]").partition("[")
+        ref = FieldRef(plain, argument or None)
         field = FIELDS[ref.name]
         if rng.random() < 0.03:
             return Check(ref, "exists", None)

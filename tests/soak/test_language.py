@@ -32,10 +32,29 @@ WORDS = (
     "proc.aname[", "]", "user.uid", "1", "-1", "0x10", "99999999999999999999", "10.0.0.0/8", "::1", "/etc/shadow", "*", "[a", "a.*(", "é",
     "\0", "\n", "\t", " ", "macro_of_mine", "always_true", "open", "connect", "%proc.name", "never_true",
 )  # fmt: skip
-conditions = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join), st.lists(st.sampled_from(WORDS)).map("".join))
-KEYS = ("rule", "macro", "list", "condition", "items", "output", "desc", "priority", "source", "enabled", "tags", "append", "override", "exceptions")
+conditions = st.one_of(
+    st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join), st.lists(st.sampled_from(WORDS)).map("".join)
+)
+KEYS = (
+    "rule",
+    "macro",
+    "list",
+    "condition",
+    "items",
+    "output",
+    "desc",
+    "priority",
+    "source",
+    "enabled",
+    "tags",
+    "append",
+    "override",
+    "exceptions",
+)
 values = st.recursive(
-    st.one_of(conditions, st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(("NOTICE", "syscall", "proc.name=%proc.name"))),
+    st.one_of(
+        conditions, st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(("NOTICE", "syscall", "proc.name=%proc.name"))
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)),
     max_leaves=12,
 )
@@ -49,7 +68,14 @@ def mutated(draw: st.DrawFn) -> str:
     text = text[: draw(st.integers(0, 200))] + text[at : at + 3000]
     for _ in range(draw(st.integers(1, 4))):
         one, two = sorted(draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))))
-        piece = draw(st.one_of(st.just(""), st.just(text[one : min(two, one + 200)] * 2), conditions, st.sampled_from((":", "- ", "&a ", "*a", "|", ">", "{", "!!x "))))
+        piece = draw(
+            st.one_of(
+                st.just(""),
+                st.just(text[one : min(two, one + 200)] * 2),
+                conditions,
+                st.sampled_from((":", "- ", "&a ", "*a", "|", ">", "{", "!!x ")),
+            )
+        )
         text = text[:one] + piece + text[min(two, one + 40) :]
     return text
 
@@ -77,7 +103,9 @@ def for_seconds(seconds: float, strategy: st.SearchStrategy[Any], check: Callabl
     while time.monotonic() < end:
         number = random.SystemRandom().randrange(1 << 32)
         print(f"seed {number}")
-        seed(number)(settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))(given(strategy)(one)))()
+        seed(number)(
+            settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))(given(strategy)(one))
+        )()
     return counts[0], counts[1]
 
 
@@ -92,7 +120,12 @@ def parsed(text: str) -> bool:
 
 def loads(text: str) -> bool:
     try:
-        load([("fuzz.yaml", text)], catalogue=CATALOGUE, sources=frozenset({"syscall"}), event_types={"syscall": frozenset({"open", "connect"})})
+        load(
+            [("fuzz.yaml", text)],
+            catalogue=CATALOGUE,
+            sources=frozenset({"syscall"}),
+            event_types={"syscall": frozenset({"open", "connect"})},
+        )
     except RuleError as error:
         assert error.diagnostics
         return False

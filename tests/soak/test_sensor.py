@@ -72,7 +72,9 @@ def test_killed_at_random_moments(installed: Path, folder: Path) -> None:
     count = max(ids) + 1
     made = len(os.listdir(folder / "numbers"))
     twice = sum(len(found) - 1 for found in ids.values())
-    print(f"kills: {KILLS} in {time.monotonic() - started:.0f} s (seed {seed}): {made} opens, {twice} alerts twice, {len(alerts)} in the last part")
+    print(
+        f"kills: {KILLS} in {time.monotonic() - started:.0f} s (seed {seed}): {made} opens, {twice} alerts twice, {len(alerts)} in the last part"
+    )
     assert made == count, f"{made} files, the last alert is of {count - 1}"
     assert sorted(ids) == list(range(count)), f"missing: {sorted(set(range(count)) - set(ids))[:20]}"
     assert all(len(set(found)) == 1 for found in ids.values())

@@ -144,7 +144,7 @@ class Delivery:
                 counters.refused += len(alerts)
                 say(f"output {lane.name}: gave up {len(alerts)} alerts: {e}")
                 return
-            except (Exception, asyncio.CancelledError) as e:  # noqa: BLE001  a bug of the plugin: named, counted, and after a while left out
+            except (Exception, asyncio.CancelledError) as e:
                 if isinstance(e, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
                     raise  # it is we who end
                 counters.failures += 1

@@ -22,7 +22,8 @@ LAYOUT: Final = 1
 """Version of the record layout in ``program/base.h``; the sensor refuses another."""
 
 X86_64: Final = {  # arch/x86/entry/syscalls/syscall_64.tbl
-    "open": 2, "openat": 257, "openat2": 437, "creat": 85, "connect": 42, "dup": 32, "dup2": 33, "dup3": 292, "fcntl": 72, "execve": 59, "execveat": 322,
+    "open": 2, "openat": 257, "openat2": 437, "creat": 85, "connect": 42, "dup": 32, "dup2": 33, "dup3": 292, "fcntl": 72,
+    "execve": 59, "execveat": 322,
 }  # fmt: skip
 I386: Final = {  # arch/x86/entry/syscalls/syscall_32.tbl
     "open": 5, "openat": 295, "openat2": 437, "creat": 8, "connect": 362, "dup": 41, "dup2": 63, "dup3": 330, "execve": 11,

@@ -171,7 +171,9 @@ class _Script:
         self.deeds.append(deed)
         return len(self.deeds) - 1
 
-    def open(self, text: str, *views: str, base: str = "", flags: int | None = None, char: str = "f", mode: str = "", call: str = "") -> int:
+    def open(
+        self, text: str, *views: str, base: str = "", flags: int | None = None, char: str = "f", mode: str = "", call: str = ""
+    ) -> int:
         """An open by any of the calls, of a text that is taken from `base` (a line) or the current directory."""
         rng = self.rng
         if flags is None:
@@ -181,7 +183,7 @@ class _Script:
         words = [call, text, str(flags)] if call == "open" else [call, base or str(AT_FDCWD), text, str(flags)]
         if call == "openat2":
             words.append("0")
-        real = self.full(views[-1] if not views[-1].startswith("mnt/") else views[-1]) if views else None
+        real = self.full(views[-1]) if views else None
         return self.add(
             Deed("\t".join(words), call, tuple(map(self.full, views)), real, char, mode, text=None if text == "(bad)" else text)
         )  # fmt: skip
@@ -294,7 +296,7 @@ class _Script:
                 peer=(address, number), descriptor=socket,
             )  # fmt: skip
             self.add(known)
-            if port == "open" or kind == "udp" and address != "255.255.255.255":
+            if port == "open" or (kind == "udp" and address != "255.255.255.255"):
                 self._dup(f"@{socket}", char=char, protocol=kind, peer=(address, number))
             if address == "127.1.2.3":  # once more: it is connected
                 self.add(replace(known, line=known.line.replace(address, "127.0.0.77"), peer=("127.0.0.77", number)))
@@ -347,7 +349,10 @@ class Program:
         argv = list(self.argv)
         image = self.path
         if self.launcher:
-            image, argv = self.launcher, [self.launcher.name, "launch", str(int(self.new_pids)), str(self.uid), str(self.gid), str(image), *argv]
+            image, argv = (
+                self.launcher,
+                [self.launcher.name, "launch", str(int(self.new_pids)), str(self.uid), str(self.gid), str(image), *argv],
+            )
         try:
             process = subprocess.Popen(argv, executable=image, stdin=source, stdout=subprocess.PIPE, preexec_fn=self._prepare)
         finally:
@@ -384,7 +389,7 @@ class Program:
             "user.uid": self.uid,
             "group.gid": self.gid,
             "user.loginuid": self.loginuid,
-            # new_encode_dev(), include/linux/kdev_t.h
+            # as include/linux/kdev_t.h encodes a device
             "proc.tty": device and (os.minor(device) & 0xFF | os.major(device) << 8 | (os.minor(device) & ~0xFF) << 12),
             "proc.sid": started if self.own_session or self.terminal else os.getsid(0),
             "proc.vpid": vpid,

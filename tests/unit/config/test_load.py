@@ -1,4 +1,3 @@
-# ruff: noqa: E501  messages stand here as they are printed
 from __future__ import annotations
 
 import subprocess

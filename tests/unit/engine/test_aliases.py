@@ -10,9 +10,7 @@ LINKS = {"/bin/": "/usr/bin/", "/bin/cat": "/usr/bin/cat", "/var/run/x": "/run/x
 
 class Catalogue:
     def get(self, name: str, source: str) -> Field:
-        return Field(
-            name=name, type=FieldType.PATH, description="", group=FactGroup.PLACE, path=("name",), names_file=name != "proc.name"
-        )
+        return Field(name=name, type=FieldType.PATH, description="", group=FactGroup.PLACE, path=("name",), names_file=name != "proc.name")
 
     def names(self, source: str) -> list[str]:
         return []
