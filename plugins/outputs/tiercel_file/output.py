@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -48,16 +49,22 @@ class File(Output):
         self._descriptor = self._host.open_granted(self._grant)
 
     async def deliver(self, batch: Sequence[Alert]) -> None:
-        """Appends the batch by one write, or several where the system takes less.
+        """Appends the batch by one write.
 
-        What did not fit (a full disk) is remembered: when the same batch comes again, it goes on in the middle of the line.
+        Of what did not fit (a full disk) whole lines stay, and the rest is remembered: when the same batch comes again, it goes on there.
+        Half a line would spoil the next one, if another process has to go on.
         """
         ids = tuple(alert.id for alert in batch)
         data = self._rest[1] if self._rest[0] == ids else b"".join(self._formatter.format(alert) + b"\n" for alert in batch)
         view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            written = os.write(self._descriptor, view)
+            if written < len(view):
+                whole = data.rfind(b"\n", 0, written) + 1
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - (written - whole))
+                view = view[whole:]
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            view = view[written:]
         except OSError as error:
             msg = f"grant {self._grant}: {error.strerror}"
             raise Retry(msg) from error
