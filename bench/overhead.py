@@ -123,7 +123,8 @@ class Sensor:
 
 
 def output_of(command: list[str | Path]) -> dict[str, float]:
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    result: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return result
 
 
 SPIN = 40_000_000
@@ -187,7 +188,22 @@ def spread(values: list[float], digits: int = 2) -> str:
     return f"{statistics.median(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def prepare(folder: Path, source: Path) -> None:
+UNDECIDED = """
+- rule: opens
+  desc: nothing of it can be judged ahead
+  condition: evt.type in (open, openat, openat2) and evt.arg.name contains "never there"
+  output: "%fd.name %proc.cmdline"
+  priority: INFO
+- rule: sockets
+  desc: nothing of it can be judged ahead
+  condition: evt.type in (connect, dup, dup2, dup3) and evt.arg.fd contains "never there"
+  output: "%fd.name %proc.cmdline"
+  priority: INFO
+"""
+"""Rules for which the kernel can do no more than filter by event type: what masks give is the difference."""
+
+
+def prepare(folder: Path, source: Path, *, undecided: bool) -> None:
     shutil.copytree(source, folder, dirs_exist_ok=True)
     subprocess.run(
         ["make", "-s", "-C", folder, "openclose", "getppid", "forkexec", "tcpconn", "spin"], check=True, stderr=subprocess.DEVNULL
@@ -195,7 +211,9 @@ def prepare(folder: Path, source: Path) -> None:
     (folder / "trusted").mkdir(exist_ok=True)
     shutil.copy2(folder / "openclose", folder / "trusted/openclose")
     (folder / "trusted.yaml").write_text(f"- list: credential_programs\n  items: [{folder / 'trusted/openclose'}]\n")
-    (folder / "tiercel.yaml").write_text(f"rules_files: ['bundle:tiercel', '{folder}/trusted.yaml']\n")
+    (folder / "undecided.yaml").write_text(UNDECIDED)
+    files = ["undecided.yaml"] if undecided else ["bundle:tiercel", "trusted.yaml"]
+    (folder / "tiercel.yaml").write_text(f"rules_files: {json.dumps(files)}\n")
 
 
 def main() -> None:
@@ -203,6 +221,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--workloads", type=Path, default=ROOT.parent / "shared/bench/workloads")
     parser.add_argument("--only", help="rows whose name contains this")
+    parser.add_argument("--undecided", action="store_true", help="with rules that the kernel can only filter by event type")
     options = parser.parse_args()
     chosen = [w for w in WORKLOADS if not options.only or options.only in w.name]
     off: dict[str, list[Run]] = {w.name: [] for w in chosen}
@@ -212,7 +231,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tiercel-bench-", dir="/var/lib") as name:  # not /tmp: a rule watches that
         folder = Path(name)
         folder.chmod(0o755)
-        prepare(folder, options.workloads)
+        prepare(folder, options.workloads, undecided=options.undecided)
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
             for w in chosen:

@@ -153,28 +153,47 @@ class Rules:
                             self._pool.setdefault(name, []).extend(value if isinstance(value, tuple) else (value,))
         self._pool = {name: sorted(set(values), key=repr) for name, values in self._pool.items()}
 
-    def make(self, name: str) -> RandomRule:
-        """A rule that mostly matches some of the deeds that it is about, and not all of them."""
+    def alone(self, number: int) -> list[RandomRule]:
+        """For each type of event one rule about one program: nothing else keeps its events from being dropped in the kernel."""
+        rng = self._rng
+        program, deeds = self._programs[number]
+        rules = []
+        self._easy = True
+        for event_type in sorted({views[0]["evt.type"] for views in deeds}):
+            some = [views for views in deeds if views[0]["evt.type"] == event_type]
+            guard = And((Check(FieldRef("evt.type"), "=", TextValue(event_type)), Check(FieldRef("proc.name"), "=", TextValue(program["proc.name"]))))
+            for _ in range(20):
+                target = rng.choice(rng.choice(some))
+                groups = rng.choice((("scalars",), ("place",), ("scalars", "place")))
+                condition = And((guard, *(self._tree(target, rng.choice((0, 0, 1)), group) for group in groups)))
+                meaning = with_links(condition)
+                if 0 < sum(matches(meaning, views) is not None for views in some) < len(some):
+                    rules.append(RandomRule(f"alone-{event_type}-{program['proc.name']}", condition, meaning))
+                    break
+        return rules
+
+    def mixed(self, name: str, numbers: Sequence[int]) -> RandomRule:
+        """A rule about some of the programs that mostly matches some of the deeds that it is about, and not all of them."""
         rng = self._rng
         self._easy = rng.random() < 0.7  # all of it can be judged in the kernel
         while True:
-            program, deeds = rng.choice(self._programs)
+            program, deeds = self._programs[rng.choice(numbers)]
             target = rng.choice(rng.choice(deeds))
             types = {target["evt.type"], *rng.choices(sorted({d[0]["evt.type"] for d in deeds}), k=rng.choice((0, 0, 1, 3)))}
             trees = [self._tree(target, 1, group) for group in ("process", "scalars", "place") if rng.random() < 0.45]
             if not trees or rng.random() < 0.5:
                 trees.append(self._tree(target, rng.choice((1, 2, 2, 3))))
             chosen = Check(FieldRef("evt.type"), "in", ListValue(tuple(map(TextValue, sorted(types)))))
-            condition = And((chosen, self._guard(program), *trees))
+            condition = And((chosen, self._guard(program, numbers), *trees))
             meaning = with_links(condition)
             found = [matches(meaning, views) is not None for views in deeds if views[0]["evt.type"] in types]
             if 0 < sum(found) < len(found) or rng.random() < 0.05:
                 return RandomRule(name, condition, meaning)
 
-    def _guard(self, program: Mapping[str, Any]) -> Node:
+    def _guard(self, program: Mapping[str, Any], numbers: Sequence[int]) -> Node:
         """A condition that holds for this program, perhaps for another one of ours, and for nothing else on the machine."""
         rng = self._rng
-        other = rng.choice(self._programs)[0] if rng.random() < 0.3 else program
+        other = self._programs[rng.choice(numbers)][0] if rng.random() < 0.3 else program
         field, operator = rng.choice((
             ("proc.name", "="), ("proc.exepath", "="), ("proc.name", "in"), ("proc.exepath", "in"), ("proc.exepath", "endswith"),
             ("proc.cmdline", "startswith"), ("proc.exepath", "glob"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -49,27 +48,26 @@ class File(Output):
         self._descriptor = self._host.open_granted(self._grant)
 
     async def deliver(self, batch: Sequence[Alert]) -> None:
-        """Appends the batch by one write.
+        """Appends the batch by one write, or several where the system takes less.
 
-        Of what did not fit (a full disk) whole lines stay, and the rest is remembered: when the same batch comes again, it goes on there.
-        Half a line would spoil the next one, if another process has to go on.
+        Of what does not fit (a full disk) whole lines stay, and the rest is remembered: when the same batch comes again, it goes on there.
+        Half a line would spoil the first line of another process that has to go on.
         """
         ids = tuple(alert.id for alert in batch)
         data = self._rest[1] if self._rest[0] == ids else b"".join(self._formatter.format(alert) + b"\n" for alert in batch)
-        view = memoryview(data)
+        view, at = memoryview(data), 0
         try:
-            written = os.write(self._descriptor, view)
-            if written < len(view):
-                whole = data.rfind(b"\n", 0, written) + 1
-                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - (written - whole))
-                view = view[whole:]
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            view = view[written:]
+            while at < len(data):
+                at += os.write(self._descriptor, view[at:])
         except OSError as error:
+            torn = at - (data.rfind(b"\n", 0, at) + 1)
+            if torn:
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
+                at -= torn
             msg = f"grant {self._grant}: {error.strerror}"
             raise Retry(msg) from error
         finally:
-            self._rest = (ids, bytes(view)) if view else ((), b"")
+            self._rest = (ids, data[at:]) if at < len(data) else ((), b"")
 
     async def reopen(self) -> None:
         """Has the file opened anew. If that is refused, the old one stays in use and the error is raised."""

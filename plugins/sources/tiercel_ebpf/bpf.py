@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
 from typing import Final
 
 SYS_BPF: Final = 321  # x86-64
-LOOKUP, UPDATE, DELETE, ITER_CREATE = 1, 2, 3, 33  # enum bpf_cmd, include/uapi/linux/bpf.h
+LOOKUP, UPDATE, DELETE, GET_NEXT_KEY, ITER_CREATE = 1, 2, 3, 4, 33  # enum bpf_cmd, include/uapi/linux/bpf.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -29,6 +30,10 @@ class Map:
         """Keeps the descriptor; it stays the caller's."""
         self._key = ctypes.create_string_buffer(key_size)
         self._value = ctypes.create_string_buffer(value_size)
+        self._next = ctypes.create_string_buffer(key_size)
+        self._next_attributes = struct.pack("<IIQQ", fd, 0, ctypes.addressof(self._key), ctypes.addressof(self._next))
+        self._first_attributes = struct.pack("<IIQQ", fd, 0, 0, ctypes.addressof(self._next))
+        self._delete_attributes = struct.pack("<IIQ", fd, 0, ctypes.addressof(self._key))
         self._attributes = struct.pack("<IIQQQ", fd, 0, ctypes.addressof(self._key), ctypes.addressof(self._value), 0)
 
     def update(self, key: bytes, value: bytes) -> None:
@@ -45,6 +50,24 @@ class Map:
         except FileNotFoundError:
             return None
         return self._value.raw
+
+    def delete(self, key: bytes) -> None:
+        """Removes an element; it need not exist."""
+        self._key[:] = key  # type: ignore[call-overload]
+        with contextlib.suppress(FileNotFoundError):
+            _bpf(DELETE, self._delete_attributes)
+
+    def keys(self) -> list[bytes]:
+        """The keys of all elements; of a map that nobody else changes meanwhile."""
+        out: list[bytes] = []
+        attributes = self._first_attributes
+        with contextlib.suppress(FileNotFoundError):
+            while True:
+                _bpf(GET_NEXT_KEY, attributes)
+                out.append(self._next.raw)
+                self._key[:] = self._next.raw  # type: ignore[call-overload]
+                attributes = self._next_attributes
+        return out
 
 
 def iterate(link: int) -> bytes:

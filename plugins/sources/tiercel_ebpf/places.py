@@ -44,11 +44,15 @@ class Places:
         self._seed, self._factor = keys["HASH_SEED"], keys["HASH_FACTOR"]
         self._places = Map(places, key_size=16, value_size=16 * row_count + 8 + TEXT)
         self._bits = bits
+        self._present = 0
         self._filter = Map(filter_map, key_size=4, value_size=1 << (bits - 3))
         self._networks = Map(networks, key_size=24, value_size=8 * row_count)
 
     def fill(self, entries: Iterable[Entry], *, set_number: int) -> None:
-        """Enters everything under a set's number; the kernel uses it from when the control page names that set."""
+        """Enters everything under a set's number; the kernel uses it from when the control page names that set.
+
+        What is there of other sets stays, and must be removed by `keep_only` afterwards.
+        """
         paths: dict[tuple[int, bytes], _Bits] = {}
         networks: dict[tuple[bytes, int], _Bits] = {}
         for e in entries:
@@ -69,7 +73,9 @@ class Places:
             key = struct.pack("<QII", hash_, set_number, kind)
             head = struct.pack(f"<{2 * self._rows}QII", *bits.maybe, *bits.sure, len(text), 0)
             self._places.update(key, head + text[:COMPARED].ljust(TEXT, b"\0"))
-        self._filter.update(bytes(4), present.to_bytes(1 << (self._bits - 3), "little"))
+        self._present = present
+        before = int.from_bytes(self._filter.lookup(bytes(4)) or b"", "little")
+        self._write_filter(before | present)
         for (address, length), own in networks.items():
             # The kernel finds the longest prefix only: each holds what the shorter ones around it say as well.
             around = [b for (a, n), b in networks.items() if n <= length and _masked(address, n) == a]
@@ -78,6 +84,19 @@ class Places:
                 value = [v | m for v, m in zip(value, b.maybe, strict=True)]
             key = struct.pack("<II16s", 32 + length, set_number, address)
             self._networks.update(key, struct.pack(f"<{self._rows}Q", *value))
+
+    def _write_filter(self, bits: int) -> None:
+        self._filter.update(bytes(4), bits.to_bytes(1 << (self._bits - 3), "little"))
+
+    def keep_only(self, set_number: int) -> None:
+        """Removes what an earlier sensor entered under other numbers."""
+        for key in self._places.keys():  # noqa: SIM118  no mapping
+            if struct.unpack_from("<I", key, 8)[0] != set_number:
+                self._places.delete(key)
+        for key in self._networks.keys():  # noqa: SIM118
+            if struct.unpack_from("<I", key, 4)[0] != set_number:
+                self._networks.delete(key)
+        self._write_filter(self._present)
 
 
 def _masked(address: bytes, bits: int) -> bytes:

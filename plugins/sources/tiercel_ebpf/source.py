@@ -28,8 +28,10 @@ BACKLOG: Final = 1 << 16
 COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place", "passed", "lost", "i386", "unjudged")
 SNAPSHOT_PAUSE: Final = 4
 """Times its own duration that must pass after a snapshot before the next."""
-SET: Final = 1
-"""The set of place values in force; a reload will fill the other one."""
+MAX_SET: Final = 0xFFFF
+"""Sets of place values are numbered from 1; a new sensor takes the next one, and removes the last one after the switch."""
+SETTINGS: Final = 9
+"""Words of the program's settings: secrets, then the generation."""
 
 
 class EbpfSource(Source):
@@ -81,25 +83,27 @@ class EbpfSource(Source):
             generation += loaded is not None
             loaded = self._host.load("ebpf", message | {"generation": generation})
         self._plan = message
-        self._take(loaded, generation)
+        self._take(loaded)
         answer = loaded.answer
         places = Places(
             rows=answer["placed"], row_count=answer["place_rows"], keys=answer["keys"], places=self._descriptors["places"],
             networks=self._descriptors["networks"], bits=answer["filter_bits"], filter_map=self._descriptors["filter"],
         )  # fmt: skip
-        places.fill(entries, set_number=SET)
-        self._set_control("set", SET)
+        number = self._control_value("set") % MAX_SET + 1
+        places.fill(entries, set_number=number)
+        self._set_control("set", number)
+        places.keep_only(number)
         self._verdicts = Verdicts(
-            self._descriptors["verdicts"], slots=len(plan.judged), generation=generation, keys=answer["keys"],
+            self._descriptors["verdicts"], slots=len(plan.judged), generation=self._new_generation(), keys=answer["keys"],
             guards=frozenset(message["guards"]),
         )  # fmt: skip
 
-    def _take(self, loaded: Loaded, generation: int) -> None:
+    def _take(self, loaded: Loaded) -> None:
         answer, self._descriptors = loaded.answer, dict(loaded.descriptors)
         if answer["layout"] != r.LAYOUT or any(answer["kinds"].get(k) != n for n, k in enumerate(r.KINDS) if k):
             msg = f"eBPF loader: record layout {answer['layout']} is not this source's {r.LAYOUT}; install both from one distribution"
             raise UserError(msg)
-        self._answer, self._generation = answer, generation
+        self._answer = answer
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ring = Ring(self._descriptors["events"], answer["ring_bytes"])
         self._control = mmap.mmap(self._descriptors["control"], mmap.PAGESIZE)
@@ -111,11 +115,22 @@ class EbpfSource(Source):
         assert self._control is not None
         struct.pack_into("<Q", self._control, 8 * self._answer["control"][name], value)
 
+    def _control_value(self, name: str) -> int:
+        assert self._control is not None
+        return int(struct.unpack_from("<Q", self._control, 8 * self._answer["control"][name])[0])
+
+    def _new_generation(self) -> int:
+        """Ends the validity of all verdicts that an earlier sensor wrote, whose rules may have been others; the number of ours."""
+        settings = Map(self._descriptors["settings"], key_size=4, value_size=8 * SETTINGS)
+        *secrets, generation = struct.unpack(f"<{SETTINGS}Q", settings.lookup(bytes(4)) or bytes(8 * SETTINGS))
+        settings.update(bytes(4), struct.pack(f"<{SETTINGS}Q", *secrets, generation + 1))
+        return int(generation) + 1
+
     @property
     def origin(self) -> str:
         """Boot and ring: positions count from the making of the ring."""
         assert self._control is not None
-        (ring,) = struct.unpack_from("<Q", self._control, 8 * self._answer["control"]["ring_id"])
+        ring = self._control_value("ring_id")
         with open("/proc/sys/kernel/random/boot_id") as file:
             return f"{file.read().strip()}:{ring:016x}"
 

@@ -33,7 +33,7 @@ from plan import Plan
 
 PERSISTENT: Final = ("events", "programs", "calls", "control", "counters")
 """Maps that survive a reload."""
-PER_PLAN: Final = ("verdicts", "places", "networks", "filter")
+PER_PLAN: Final = ("verdicts", "places", "networks", "filter", "settings")
 """Maps of one generation that the sensor writes."""
 DISPATCHERS: Final = {"call": "sys_exit", "exec": "sched_process_exec", "fork": "sched_process_fork", "exit": "sched_process_exit"}
 ITERATOR: Final = "bpf_iter__task"

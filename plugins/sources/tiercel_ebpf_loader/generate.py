@@ -105,7 +105,8 @@ def kernel_constants(btf: Btf) -> dict[str, int]:
     if missing or out["kernfs_node__parent"] < 0 or group is None:
         what = ", ".join(missing) or "the control groups"
         raise KernelError(f"this kernel's BTF does not describe {what}; the eBPF source needs Linux 5.19 or later with CONFIG_CGROUPS")
-    near = {"path__dentry": "path__mnt", "vfsmount__mnt_sb": "vfsmount__mnt_root", "mount__mnt_mountpoint": "mount__mnt_parent"}
+    near = {"path__dentry": "path__mnt", "vfsmount__mnt_sb": "vfsmount__mnt_root", "mount__mnt_mountpoint": "mount__mnt_parent",
+            "mount__mnt": "mount__mnt_mountpoint"}  # fmt: skip
     apart = [f"{a}, {b}" for a, b in near.items() if out[a] - out[b] != 8]  # what the program reads in one go
     for name, parts in CHUNKS.items():
         first, end = min(out[p] for p in parts), max(out[p] + size for p, size in parts.items())

@@ -41,6 +41,15 @@ class FakeMap:
         assert (len(key), len(value)) == (self.key_size, self.value_size)
         self.items[key] = value
 
+    def lookup(self, key: bytes) -> bytes | None:
+        return self.items.get(key)
+
+    def delete(self, key: bytes) -> None:
+        self.items.pop(key, None)
+
+    def keys(self) -> list[bytes]:
+        return list(self.items)
+
 
 @pytest.fixture(scope="module")
 def program() -> ctypes.CDLL:

@@ -65,7 +65,8 @@ struct call {                                             /* the call that ended
   u16 family, protocol, lport, rport;
 };
 struct address { u8 peer[16], own[16]; u16 family, peer_port, own_port, user; };
-struct walk { u64 dentry, mount, root, parent; u32 pos, pad; u64 chunk[8]; };
+struct mounted { u64 parent, mountpoint, root, superblock; }; /* of a struct mount, as it lies there: generate.py */
+struct walk { u64 dentry, mount, parent; struct mounted on; u32 pos, pad; u64 chunk[8]; };
 struct hits { u64 maybe, sure; };
 struct opening {                                          /* a call under way: what its stages share */
   u64 mask, vfsmount, dentry, superblock, base, base_mount;
@@ -73,12 +74,12 @@ struct opening {                                          /* a call under way: w
   s32 length;
 };
 struct slash { u64 hash; u32 at, pad; };                  /* a '/' of a path: the hash of all up to it */
-struct hashing { u64 all, name; u32 slashes, pad; struct slash slash[64]; };
+struct hashing { u64 all, name, directory; u64 slashes, end; struct slash slash[64]; };
 /* What loops work on lives in a map: the verifier does not follow the contents of maps, so each turn of a loop looks alike to it. */
 struct paths {                                            /* scratch of one run; twice the length that is masked: copies stay in bounds */
   u8 walk[8192]; u8 user[8192];
   struct walk k; struct hits h; struct hashing hash; struct opening o;
-  struct verdict v; struct call c; struct address a; struct pt_regs regs;
+  struct verdict v; u32 judged_tgid, pad; struct call c; struct address a; struct pt_regs regs;
 };
 
 struct settings { u64 hash_seed, hash_factor, vk_tgid, vk_start, vk_exec, vk_generation, vk_guard, vk_mask, generation; };

@@ -12,27 +12,17 @@ static __always_inline u64 verdict_sum(u32 tgid, struct verdict *v, struct setti
   return sum;
 }
 
-/* The process mask of the current task for a slot; all ones, and *unjudged, if there is no verdict to believe. */
-static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
+/* True if a verdict is for the current task as it is now. */
+static __always_inline int fits(struct verdict *v)
 {
-  u32 tgid = bpf_get_current_pid_tgid() >> 32;
-  struct verdict *shared = verdicts.lookup(&tgid), *v = &s->v;
-  u32 zero = 0;
-  struct settings *k = settings.lookup(&zero);
-  *unjudged = 1;
-  if (!shared || !k) return ALL_ONES;
-  _Pragma("unroll")
-  for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i]; /* LRU maps recycle elements under a reader: */
-  /* copy, then verify */
-  if (v->check != verdict_sum(tgid, v, k) || v->generation != k->generation) return ALL_ONES;
   u8 *task = (u8 *)bpf_get_current_task_btf();
   u8 *leader = AT(u8 *, task, task_struct__group_leader);
-  if (v->start != AT(u64, leader, task_struct__start_boottime)) return ALL_ONES;
-  if (v->exec_id != (AT(u64, leader, task_struct__self_exec_id) & EXEC_ID_MASK)) return ALL_ONES;
+  if (v->start != AT(u64, leader, task_struct__start_boottime)) return 0;
+  if (v->exec_id != (AT(u64, leader, task_struct__self_exec_id) & EXEC_ID_MASK)) return 0;
 #if GUARD_CREDENTIALS
   u8 *cred = AT(u8 *, task, task_struct__cred);
   u64 ids = AT(u32, cred, cred__euid) | (u64)AT(u32, cred, cred__egid) << 32;
-  if (v->guard[0] != ids || v->guard[1] != AT(u32, task, task_struct__loginuid)) return ALL_ONES;
+  if (v->guard[0] != ids || v->guard[1] != AT(u32, task, task_struct__loginuid)) return 0;
 #endif
 #if GUARD_SESSION || GUARD_TTY
   u64 signal = AT(u64, task, task_struct__signal), where = 0;
@@ -42,13 +32,36 @@ static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
 #if GUARD_TTY
   where |= (u64)tty_of(signal) << 32;
 #endif
-  if (v->guard[2] != where) return ALL_ONES;
+  if (v->guard[2] != where) return 0;
 #endif
 #if GUARD_CGROUP
   u64 one, two;
   cgroups_of((u64)task, &one, &two);
-  if (v->guard[3] != kernfs_id(one) || v->guard[4] != kernfs_id(two)) return ALL_ONES;
+  if (v->guard[3] != kernfs_id(one) || v->guard[4] != kernfs_id(two)) return 0;
 #endif
+  return 1;
+}
+
+/* The process mask of the current task for a slot; all ones, and *unjudged, if there is no verdict to believe. The last verdict that was
+ * believed on this CPU is at hand in s->v: for the same image in the same context it stays true, whatever the map says by now. */
+static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
+{
+  u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
+  struct settings *k = settings.lookup(&zero);
+  struct verdict *v = &s->v;
+  *unjudged = 1;
+  if (!k) return ALL_ONES;
+  if (s->judged_tgid != tgid || v->generation != k->generation || !fits(v)) {
+    struct verdict *shared = verdicts.lookup(&tgid);
+    if (!shared) return ALL_ONES;
+    s->judged_tgid = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i]; /* LRU maps recycle elements under a reader: */
+    /* copy, then verify */
+    if (v->check != verdict_sum(tgid, v, k) || v->generation != k->generation) return ALL_ONES;
+    if (!fits(v)) return ALL_ONES;
+    s->judged_tgid = tgid;
+  }
   *unjudged = 0;
   return slot < SLOTS ? v->mask[slot] : ALL_ONES;
 }

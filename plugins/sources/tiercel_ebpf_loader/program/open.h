@@ -44,13 +44,11 @@ static __always_inline int on_open(struct bpf_raw_tracepoint_args *ctx, struct c
     u64 vfsmount = FILE_PATH(c)[0], dentry = FILE_PATH(c)[1], superroot = 0;
     u32 seq = 0, after = 0, rest = PATH_END - 1 - length, relative = length >= 0 && s->user[0] != '/'; /* rest: where the text would */
     int state = WALK_MORE;                                /* begin, after its '/', if it is the tail of the path */
-    struct { u64 root, superblock; } mount = {};
     o->vfsmount = vfsmount; o->dentry = dentry;
-    RD(mount, vfsmount, vfsmount__mnt_root);              /* the head of struct vfsmount: checked by generate.py */
-    k->dentry = dentry; k->mount = vfsmount - mount__mnt; k->pos = PATH_END; k->root = mount.root;
-    o->superblock = mount.superblock;
+    walk_from(k, vfsmount, dentry);
+    o->superblock = k->on.superblock;
     RD(superroot, o->superblock, super_block__s_root);
-    o->behind_bind = k->root != superroot;
+    o->behind_bind = k->on.root != superroot;
     if (relative) o->base = start_directory(c, &o->base_mount);
     NO_UNROLL
     for (int i = 0; i < STEPS; i++) {

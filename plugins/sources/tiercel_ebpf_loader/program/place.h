@@ -45,28 +45,37 @@ static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kin
 static __always_inline int place_path(struct paths *s, u32 set, u32 type, u32 pos, u32 n)
 {
   struct hashing *hash = &s->hash;
-  u32 slashes = 0, zero = 0;
+  u64 slashes;
+  u32 zero = 0;
   struct settings *settled = settings.lookup(&zero);
   if (!settled) return 0;
   u64 seed = settled->hash_seed, factor = settled->hash_factor, all = seed, name = seed;
   s->h.maybe = s->h.sure = 0;
   if (n > HASHED) return 0;
+  hash->slashes = hash->end = 0;                          /* read back: so the verifier knows nothing of them, at any turn */
+  asm volatile("" ::: "memory");
+  slashes = hash->slashes;
+  u64 directory = 0, end = hash->end;
   NO_UNROLL
   for (u32 i = 0; i < HASHED; i++) {                      /* without branches: the verifier looks at each turn once */
     KEEP(i);
     if (i >= n) break;
     u32 c = s->walk[(pos + i) & PATH_END], differs = c ^ '/';
     u64 is_slash = (u64)((differs - 1) & ~differs) >> 31;  /* 1 for '/', else 0 */
-    struct slash *at = &hash->slash[slashes & 63];
     all = (all ^ c) * factor;
+#if PLACE_BY_PREFIX
+    struct slash *at = &hash->slash[slashes & 63];
     at->hash = all; at->at = i;
+#endif
     slashes += is_slash;
+    directory ^= (directory ^ all) & (0 - is_slash);      /* the last slash */
+    end ^= (end ^ i) & (0 - is_slash);
 #if PLACE_BY_NAME
     name = (name ^ c) * factor;
     name ^= (name ^ seed) & (0 - is_slash);
 #endif
   }
-  hash->all = all; hash->name = name; hash->slashes = slashes;
+  hash->all = all; hash->name = name; hash->directory = directory; hash->slashes = slashes; hash->end = end;
   slashes = hash->slashes;
   if (slashes > STEPS || !slashes) return 0;
 #if PLACE_BY_PREFIX
@@ -81,10 +90,9 @@ static __always_inline int place_path(struct paths *s, u32 set, u32 type, u32 po
   place_at(s, hash->all, set, EXACT, type, pos, n);
 #endif
 #if PLACE_BY_DIRECTORY || PLACE_BY_NAME
-  struct slash *last = &hash->slash[(slashes - 1) & 63];
-  u32 at = last->at;
+  u32 at = hash->end;
 #if PLACE_BY_DIRECTORY
-  place_at(s, last->hash, set, DIRECTORY, type, pos, at + 1); /* with its '/': so that the root is one as well */
+  place_at(s, hash->directory, set, DIRECTORY, type, pos, at + 1); /* with its '/': so that the root is one as well */
 #endif
 #if PLACE_BY_NAME
   place_at(s, hash->name, set, NAME, type, pos + at + 1, n - at - 1);

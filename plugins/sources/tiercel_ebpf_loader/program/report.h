@@ -38,7 +38,7 @@ int on_report(struct bpf_raw_tracepoint_args *ctx)
     struct job *j = todo.lookup(&job);
     if (!j) return 0;
     walk_from(k, j->vfsmount, j->dentry);
-    if (job == STR_ORIGIN) k->root = 0;                   /* stay in the superblock */
+    if (job == STR_ORIGIN) k->on.root = 0;                   /* stay in the superblock */
     w->jobs &= ~(1 << job);
     w->job = job; w->steps = 0;
   }

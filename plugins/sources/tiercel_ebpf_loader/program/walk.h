@@ -9,8 +9,8 @@
 
 static __always_inline void walk_from(struct walk *k, u64 vfsmount, u64 dentry)
 {
-  k->dentry = dentry; k->mount = vfsmount - mount__mnt; k->pos = PATH_END; k->root = 0;
-  RD(k->root, vfsmount, vfsmount__mnt_root);
+  k->dentry = dentry; k->mount = vfsmount - mount__mnt; k->pos = PATH_END;
+  RD(k->on, k->mount, mount__mnt_parent);
 }
 
 /* Sequence counter, parent and name lie close together in a dentry, parent and mount point in a mount: one read gets all. */
@@ -20,13 +20,11 @@ static __always_inline void walk_from(struct walk *k, u64 vfsmount, u64 dentry)
 static __always_inline int walk_step(struct paths *s, int first)
 {
   struct walk *k = &s->k;
-  if (k->dentry == k->root) {                             /* top of this mount: go on where it is mounted */
-    struct { u64 parent, mountpoint; } up = {};
-    RD(up, k->mount, mount__mnt_parent);
-    if (up.parent == k->mount || !up.parent) return WALK_DONE;
-    k->dentry = up.mountpoint;
-    k->mount = up.parent;
-    RD(k->root, up.parent, mount__mnt + vfsmount__mnt_root);
+  if (k->dentry == k->on.root) {                          /* top of this mount: go on where it is mounted */
+    if (k->on.parent == k->mount || !k->on.parent) return WALK_DONE;
+    k->dentry = k->on.mountpoint;
+    k->mount = k->on.parent;
+    RD(k->on, k->mount, mount__mnt_parent);
     return WALK_MORE;
   }
   bpf_probe_read_kernel(k->chunk, DENTRY_SIZE, (void *)(k->dentry + DENTRY_FROM));

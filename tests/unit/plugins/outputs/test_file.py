@@ -124,7 +124,7 @@ def test_reopen_writes_to_the_new_file(tmp_path: Path, monkeypatch: pytest.Monke
         await output.close()
 
     asyncio.run(run())
-    assert (tmp_path / "alerts.1").read_text() == "0001\n00"
+    assert (tmp_path / "alerts.1").read_text() == "0001\n", "no half a line is left behind"
     assert (tmp_path / "alerts").read_text() == "0002\n"
 
 
