@@ -161,7 +161,12 @@ class Rules:
         self._easy = True
         for event_type in sorted({views[0]["evt.type"] for views in deeds}):
             some = [views for views in deeds if views[0]["evt.type"] == event_type]
-            guard = And((Check(FieldRef("evt.type"), "=", TextValue(event_type)), Check(FieldRef("proc.name"), "=", TextValue(program["proc.name"]))))
+            guard = And(
+                (
+                    Check(FieldRef("evt.type"), "=", TextValue(event_type)),
+                    Check(FieldRef("proc.name"), "=", TextValue(program["proc.name"])),
+                )
+            )
             for _ in range(20):
                 target = rng.choice(rng.choice(some))
                 groups = rng.choice((("scalars",), ("place",), ("scalars", "place")))
