@@ -52,7 +52,8 @@ def test_killed_at_random_moments(installed: Path, folder: Path) -> None:
     started = time.monotonic()
     with watching(installed, folder, rule("number", f"{OPENS} and fd.name startswith {folder}/numbers/", "evt.type")) as watch:
         watch.seen()
-        with subprocess.Popen([sys.executable, "-I", "-S", HERE / "stream.py", folder / "numbers", str(1 << 30), "0.004"]) as stream:
+        stream = subprocess.Popen([sys.executable, "-I", "-S", HERE / "stream.py", folder / "numbers", str(1 << 30), "0.004"])
+        try:
             quick = 0
             for _ in range(KILLS):
                 born, pid = time.monotonic(), sensor_pid(watch)
@@ -60,9 +61,12 @@ def test_killed_at_random_moments(installed: Path, folder: Path) -> None:
                 quick = 0 if long else quick + 1
                 life = 10.2 + rng.random() if long else rng.choice((0.05, 0.5, 1.5, 3)) * rng.random()
                 watch.sensor.wait_for(lambda: time.monotonic() > born + life, "the next kill", 60)  # noqa: B023  used at once
+                assert sensor_pid(watch) == pid, f"the sensor ended by itself: {watch.sensor.text()}"
                 os.kill(pid, signal.SIGKILL)
                 watch.sensor.wait_for(lambda: sensor_pid(watch) != pid, "another sensor")  # noqa: B023  used at once
-            stream.terminate()
+        finally:
+            stream.kill()
+            stream.wait()
         alerts = [*watch.seen(120)]
         watch.sensor.stop()
     ids: dict[int, list[str]] = {}
