@@ -43,7 +43,6 @@ __all__ = ["main"]
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
 STATISTICS_SECONDS: Final = 2.0
-OUTPUT_FIELDS: Final = frozenset({"evt.time", "evt.hostname"})
 
 
 class Sensor:
@@ -102,6 +101,7 @@ class Sensor:
             tiercel.UserError: source or an output cannot be opened.
         """
         loop = asyncio.get_running_loop()
+        statistics: Statistics | None = None
         await self.delivery.start()
         try:
             source_plan = self.plan.source(self.source.event_source)
@@ -129,7 +129,7 @@ class Sensor:
             thread.join()
         finally:
             await self.delivery.finish(DRAIN_SECONDS)
-            if self._options.stats and "statistics" in locals():
+            if self._options.stats and statistics is not None:
                 print(statistics.text(), file=sys.stderr)
             self.source.close()
         if self._failure is not None:

@@ -173,8 +173,7 @@ class SyscallDecoder(Decoder):
         flags = h[r.FLAGS]
         path: bytes | None = b""
         if "exe" in self._wants and not kernel_thread:
-            start = r.STRINGS + h[r.AT + r.REAL]
-            path = None if flags & r.F_CUT else record[start : start + h[r.LEN + r.REAL]] or None
+            path = None if flags & r.F_CUT else r.string(record, h, r.REAL) or None
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
         self._cgroups(h, record)  # remembered for the process's verdict
         return Process(
@@ -191,8 +190,7 @@ class SyscallDecoder(Decoder):
     def _exec(self, h: tuple[Any, ...], record: bytes) -> Process:
         args: bytes | None = b""
         if "args" in self._wants:
-            start = r.STRINGS + h[r.AT + r.ARGS]
-            args = record[start : start + h[r.LEN + r.ARGS]]
+            args = r.string(record, h, r.ARGS)
             if h[r.FLAGS] & r.F_ARGS_CUT and not args:
                 args = None
         process = self._new(h, record, args, False)
@@ -327,9 +325,8 @@ class SyscallDecoder(Decoder):
                 self._cgroup_by_id.clear()
             parts = []
             for name, number in (("pids", r.CGROUP_PATH), ("unified", r.CGROUP2_PATH)):
-                start, length = r.STRINGS + h[r.AT + number], h[r.LEN + number]
-                if length:
-                    parts.append(f"{name}={str(bytes(record[start : start + length]), 'utf-8', 'surrogateescape')}")
+                if path := r.string(record, h, number):
+                    parts.append(f"{name}={str(path, 'utf-8', 'surrogateescape')}")
             text = self._cgroup_by_id[key] = " ".join(parts)
         return text
 

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from tiercel import PENDING
+from tiercel_ebpf import records as r
 
 if TYPE_CHECKING:
     from tiercel_ebpf.decode import SyscallDecoder
@@ -70,9 +71,7 @@ class SyscallEvent:
 
     def string(self, number: int) -> str:
         """A string of the record."""
-        at, length = self.head[23 + number], self.head[31 + number]
-        start = 168 + at
-        return str(self.raw[start : start + length], "utf-8", "surrogateescape")
+        return str(r.string(self.raw, self.head, number), "utf-8", "surrogateescape")
 
     def ancestors(self) -> list[Process]:
         """Parent, grandparent, ..., repaired once if the chain ends too early."""

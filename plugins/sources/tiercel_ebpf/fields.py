@@ -12,7 +12,7 @@ from typing import Any, Final
 from tiercel import PENDING, Argument, ChangePoint, FactGroup, Field, FieldType, Quantifier
 from tiercel_ebpf import arguments, sockets
 from tiercel_ebpf.event import SyscallEvent
-from tiercel_ebpf.records import CWD, F_CUT_CWD, OPENS
+from tiercel_ebpf.records import A0, CONNECT, CWD, F_CUT_CWD, OPENS
 
 SOURCES: Final = frozenset({"syscall"})
 IMAGE: Final = ChangePoint.EXEC | ChangePoint.FORK
@@ -80,9 +80,9 @@ def _open_mode(wanted: int) -> Getter:
         head = event.head
         if head[0] not in OPENS:
             return False
-        if head[18] != 1:
-            return PENDING if head[18] == 2 else False
-        mode = head[17] & 3  # O_ACCMODE, include/uapi/asm-generic/fcntl.h
+        if head[A0 + 1] != 1:
+            return PENDING if head[A0 + 1] == 2 else False
+        mode = head[A0] & 3  # O_ACCMODE, include/uapi/asm-generic/fcntl.h
         return mode in (wanted, 2)
 
     return get
@@ -104,12 +104,12 @@ def _cwd(event: SyscallEvent) -> Any:
 
 
 def _socket(read: Callable[[tuple[Any, ...]], Any]) -> Getter:
-    return lambda event: read(event.head) if event.head and event.head[0] >= 12 else None
+    return lambda event: read(event.head) if event.head and event.head[0] >= CONNECT else None
 
 
 def _both(read: tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], Any]]) -> Getter:
     def get(event: SyscallEvent) -> Any:
-        if not event.head or event.head[0] < 12 or (mine := read[0](event.head)) is None:
+        if not event.head or event.head[0] < CONNECT or (mine := read[0](event.head)) is None:
             return None
         return (mine, read[1](event.head))
 

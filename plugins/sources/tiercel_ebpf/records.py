@@ -7,7 +7,7 @@ still in the ring after a reload are read like the others; the head carries thei
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Any, Final
 
 LAYOUT: Final = 1
 """Version of the layout; the loader answers with its own."""
@@ -57,6 +57,12 @@ LAST_STATE_KIND: Final = 7
 """Records up to this kind change the process table; they go into the journal."""
 TASK: Final = 30
 """Kind of a row of a snapshot."""
+
+
+def string(record: bytes, head: tuple[Any, ...], number: int) -> bytes:
+    """A string of a record; empty if it has none."""
+    start = STRINGS + head[AT + number]
+    return record[start : start + head[LEN + number]]
 
 
 class Mounts(bytes):

@@ -67,12 +67,12 @@ class Ring:
 
     def wait(self, seconds: float, also: int) -> None:
         """Sleeps until the kernel wakes the ring's readers, descriptor `also` is readable, or the time is up."""
-        poll = select.poll()
-        poll.register(also, select.POLLIN)
         if self.released == self.position:  # else the kernel would say at once that there are records: those not released
             self._poll.register(also, select.POLLIN)
             self._poll.poll(seconds * 1000)
         else:
+            poll = select.poll()
+            poll.register(also, select.POLLIN)
             poll.poll(min(seconds, 0.01) * 1000)
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ class EbpfSource(Source):
         self._host = context.host
         self._descriptors: dict[str, int] = {}
         self._wake = -1
-        self._stopped = self._ended = self._busy = False
+        self._stopped = self._busy = False
         self._ring: Ring
         self._journal: Journal | None = None
         self._verdicts: Verdicts

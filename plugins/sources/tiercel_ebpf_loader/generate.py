@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from btf import Btf
-from plan import COLLECT, COMPARISONS, GUARDS, KINDS, SCALARS, Formula, Judged, Plan, Scalar
+from plan import COLLECT, COMPARISONS, GUARDS, KINDS, PLACE_KINDS, SCALARS, Formula, Judged, Plan, Scalar
 
 KIND: Final = {name: number for number, name in enumerate(KINDS, 1)} | {"task": 30, "socketcall": 31}
 HOOKS: Final = {"call": 0, "exec": 1, "fork": 2, "exit": 3}
@@ -240,9 +240,7 @@ def program(plan: Plan, constants: dict[str, int]) -> str:
     defines |= {f"CONTROL_{name.upper()}": number for name, number in CONTROL.items()}
     defines |= {f"WANT_{name.upper()}": int(name in plan.collect) for name in COLLECT}
     defines |= {f"GUARD_{name.upper()}": int(name in plan.guards) for name in GUARDS}
-    defines |= {f"PLACE_{name}": int(name.lower() in plan.place_kinds) for name in ("PREFIX", "EXACT", "DIRECTORY", "NAME")}
-    for old, new in (("DIRECTORY", "BY_DIRECTORY"), ("PREFIX", "BY_PREFIX"), ("EXACT", "BY_EXACT"), ("NAME", "BY_NAME")):
-        defines[f"PLACE_{new}"] = defines.pop(f"PLACE_{old}")
+    defines |= {f"PLACE_BY_{name.upper()}": int(name in plan.place_kinds) for name in PLACE_KINDS}
     defines |= {
         "REPORT_THREADS": int("threads" in plan.collect),
         "REPORT_FAILED_EXEC": int("failed_exec" in plan.collect),

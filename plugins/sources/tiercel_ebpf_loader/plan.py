@@ -18,6 +18,7 @@ JUDGED: Final = ("open", "openat", "openat2", "creat", "connect", "dup", "dup2",
 COLLECT: Final = (
     "ppid", "uid", "gid", "loginuid", "sid", "tty", "cgroups", "exe", "args", "cwd", "paths", "memfd", "threads", "failed_exec",
 )  # fmt: skip
+PLACE_KINDS: Final = ("prefix", "exact", "directory", "name")
 GUARDS: Final = ("credentials", "cgroup", "session", "tty")
 SCALARS: Final = ("result", "fd", "open_read", "open_write", "fd_type", "protocol", "server_port")
 COMPARISONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "in": "=="}
@@ -179,5 +180,5 @@ def validate(message: object) -> Plan:
         max_verdicts=_number("plan.max_verdicts", item["max_verdicts"], 64, 1 << 20),
         max_places=_number("plan.max_places", item["max_places"], 1, 1 << 17),
         max_networks=_number("plan.max_networks", item["max_networks"], 1, 1 << 17),
-        place_kinds=_names("plan.place_kinds", item["place_kinds"], ("prefix", "exact", "directory", "name")),
+        place_kinds=_names("plan.place_kinds", item["place_kinds"], PLACE_KINDS),
     )

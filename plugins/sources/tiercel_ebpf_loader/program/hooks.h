@@ -127,8 +127,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
   want_path(w, STR_REAL, file + file__f_path);
 #endif
 #if WANT_CWD
-  RD(p, task, task_struct__fs);
-  want_path(w, STR_CWD, p + fs_struct__pwd);
+  want_cwd(w);
 #endif
   report(ctx, w);
   return 0;
@@ -137,7 +136,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
   int zero = 0;
-  u64 parent = ctx->args[0], child = ctx->args[1], nr = 0, p = 0, regs = 0;
+  u64 parent = ctx->args[0], child = ctx->args[1], nr = 0, p = 0;
   u32 pid = 0, tgid = 0;
   RD(pid, child, task_struct__pid); RD(tgid, child, task_struct__tgid);
 #if !REPORT_THREADS

@@ -55,9 +55,8 @@ static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
     struct verdict *shared = verdicts.lookup(&tgid);
     if (!shared) return ALL_ONES;
     s->judged_tgid = 0;
-    _Pragma("unroll")
-    for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i]; /* LRU maps recycle elements under a reader: */
-    /* copy, then verify */
+    _Pragma("unroll")                                     /* LRU maps recycle elements under a reader: copy, then verify */
+    for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i];
     if (v->check != verdict_sum(tgid, v, k) || v->generation != k->generation) return ALL_ONES;
     if (!fits(v)) return ALL_ONES;
     s->judged_tgid = tgid;

@@ -12,7 +12,7 @@ static __always_inline u64 start_directory(struct call *c, u64 *vfsmount)
   u64 path = 0, dentry = 0;
   s32 dirfd = c->kind == KIND_OPENAT || c->kind == KIND_OPENAT2 ? (s32)c->arg[0] : AT_FDCWD;
   if (dirfd == AT_FDCWD) {
-    path = AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd;
+    path = working_directory();
   } else {
     path = file_of((u32)dirfd);
     if (!path) return 0;
@@ -85,8 +85,8 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
   if (c->file) {
     u32 from = PATH_END - length;
     if (o->length <= 0 || (o->flags & F_CUT)) o->same = 0;
-    else if (s->user[0] != '/') o->same = o->same && same_bytes(s->user, s->walk, from, length);
-    else o->same = pos == from && same_bytes(s->user, s->walk, from, length);
+    else if (s->user[0] != '/') o->same = o->same && same_bytes(s->user, 256, s->walk, from, length);
+    else o->same = pos == from && same_bytes(s->user, 256, s->walk, from, length);
   }
 #if PLACE_TYPES
   u32 type = place_type(c->kind);
@@ -132,7 +132,7 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
   }
 #endif
 #if WANT_CWD
-  want_path(w, STR_CWD, AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd);
+  want_cwd(w);
 #endif
   report(ctx, w);
   return 0;

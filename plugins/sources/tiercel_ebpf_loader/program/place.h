@@ -5,6 +5,7 @@
 #define EXACT 1                                           /* the whole path */
 #define DIRECTORY 2                                       /* all before the last '/' */
 #define NAME 3                                            /* all behind the last '/' */
+#define COMPARED 128                                      /* bytes of an entry; of a longer one is never sure */
 #define HASHED 255                                        /* a longer path comes up undecided */
 
 struct place_key { u64 hash; u32 set, kind; };
@@ -27,17 +28,8 @@ static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kin
   struct place *p = places.lookup(&key);
   if (!p || type >= PLACE_ROWS) return;
   s->h.maybe |= p->maybe[type];
-  if (!p->sure[type] || p->len != n || n > 128) return;
-  u32 at = 0;
-  NO_UNROLL
-  for (u32 i = 0; i < 16; i++) {                          /* hashes may collide: believe only the same bytes */
-    KEEP(i);
-    at = i * 8;
-    if (at >= n) break;
-    u64 differ = *(u64 *)&p->text[at & 127] ^ *(u64 *)&s->walk[(from + at) & PATH_END];
-    if (n - at < 8) differ &= (1ULL << ((n - at) * 8 & 63)) - 1;
-    if (differ) return;
-  }
+  if (!p->sure[type] || p->len != n) return;
+  if (!same_bytes(p->text, COMPARED, s->walk, from, n)) return; /* hashes may collide: believe only the same bytes */
   s->h.sure |= p->sure[type];
 }
 

@@ -18,6 +18,9 @@ static __always_inline void want_path(struct work *w, u32 slot, u64 path)
   want(w, slot, vfsmount, dentry);
 }
 
+static __always_inline u64 working_directory(void) { return AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd; }
+static __always_inline void want_cwd(struct work *w) { want_path(w, STR_CWD, working_directory()); }
+
 int on_report(struct bpf_raw_tracepoint_args *ctx)
 {
   int zero = 0, state = WALK_MORE;

@@ -79,7 +79,7 @@ static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct
   }
 #endif
 #if WANT_CWD
-  want_path(w, STR_CWD, AT(u64, bpf_get_current_task_btf(), task_struct__fs) + fs_struct__pwd);
+  want_cwd(w);
 #endif
   report(ctx, w);
   return 0;

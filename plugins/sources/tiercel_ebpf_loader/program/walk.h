@@ -50,17 +50,18 @@ static __always_inline int walk_step(struct paths *s, int first)
   return WALK_MORE;
 }
 
-/* True if the first n bytes of one and the other, from a position on, are the same; at most 256 are compared. Buffers of 8192 bytes. */
-static __always_inline int same_bytes(const u8 *one, const u8 *path, u32 from, u32 n)
+/* True if the first n bytes of one, and of the path from a position on, are the same. `bound` is a constant power of two: no more bytes are
+ * compared, and one has that many. */
+static __always_inline int same_bytes(const u8 *one, u32 bound, const u8 *path, u32 from, u32 n)
 {
   u32 at = 0;
-  if (n > 256) return 0;
+  if (n > bound) return 0;
   NO_UNROLL
-  for (u32 i = 0; i < 32; i++) {
+  for (u32 i = 0; i < bound / 8; i++) {
     KEEP(i);
     at = i * 8;
     if (at >= n) break;
-    u64 differ = *(u64 *)&one[at & 255] ^ *(u64 *)&path[(from + at) & PATH_END];
+    u64 differ = *(u64 *)&one[at & (bound - 1)] ^ *(u64 *)&path[(from + at) & PATH_END];
     if (n - at < 8) differ &= (1ULL << ((n - at) * 8 & 63)) - 1;
     if (differ) return 0;
   }
