@@ -70,7 +70,7 @@ struct walk { u64 dentry, mount, parent; struct mounted on; u32 pos, pad; u64 ch
 struct hits { u64 maybe, sure; };
 struct opening {                                          /* a call under way: what its stages share */
   u64 mask, vfsmount, dentry, superblock, base, base_mount;
-  u32 unjudged, flags, same, behind_bind;
+  u32 unjudged, flags, same, behind_bind, type;            /* type: of its event; kept, so that the verifier follows it once */
   s32 length;
 };
 struct slash { u64 hash; u32 at, pad; };                  /* a '/' of a path: the hash of all up to it */

@@ -37,6 +37,9 @@ static __always_inline int on_open(struct bpf_raw_tracepoint_args *ctx, struct c
   }
   o->base = o->vfsmount = 0; o->flags = o->same = o->behind_bind = 0; o->length = -1;
 #if WANT_PATHS
+#if PLACE_TYPES
+  o->type = place_type(c->kind);
+#endif
   u32 text_at = c->kind == KIND_OPENAT || c->kind == KIND_OPENAT2;
   int length = read_text(s, text_at ? c->arg[1] : c->arg[0]);
   o->length = length;
@@ -89,7 +92,7 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
     else o->same = pos == from && same_bytes(s->user, 256, s->walk, from, length);
   }
 #if PLACE_TYPES
-  u32 type = place_type(c->kind);
+  u32 type = o->type;
   if (!c->compat && type < PLACE_TYPES) {
     u32 which = CONTROL_SET;
     u64 *set = control.lookup(&which), mask = ALL_ONES;
