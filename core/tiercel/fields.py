@@ -164,6 +164,10 @@ class Field:
         getter: function of the event, or of the argument returning one (see module docstring).
         names_file: values are paths of files of the host; literals of rules that lead through a symbolic link are compared resolved too.
         in_output: false for fields that only conditions may use.
+        in_comparison: false for fields that cannot be compared with another field, on either side.
+        in_transformer: false for fields that no transformer takes.
+        suggested: outputs get it added where the configuration asks for suggested fields.
+        absent: known by name and type only, so that rules load; nothing gives it a value yet, it is always missing.
         owner: name of the distribution; filled by the plugin host.
     """
 
@@ -182,6 +186,10 @@ class Field:
     getter: Callable[..., Any] | None = None
     names_file: bool = False
     in_output: bool = True
+    in_comparison: bool = True
+    in_transformer: bool = True
+    suggested: bool = False
+    absent: bool = False
     owner: str = ""
 
     def __post_init__(self) -> None:

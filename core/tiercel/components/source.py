@@ -29,6 +29,7 @@ class Abilities:
 
     Attributes:
         event_types: event types that it can produce; None if they are not known ahead.
+        named_types: further event types that conditions may name; events of them do not come.
         judged_types: those of them that it can drop.
         compared: change points that it compares before it believes a process verdict.
         scalars: field -> operators that it can evaluate exactly on scalars.
@@ -38,6 +39,7 @@ class Abilities:
     """
 
     event_types: frozenset[str] | None = None
+    named_types: frozenset[str] = frozenset()
     judged_types: frozenset[str] = frozenset()
     compared: ChangePoint = ChangePoint.NEVER
     scalars: Mapping[str, frozenset[str]] = field(default_factory=dict)
