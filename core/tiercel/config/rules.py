@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["load_rules", "rule_texts", "running"]
+__all__ = ["known_event_types", "load_rules", "rule_texts", "running"]
 
 BUNDLE: Final = "bundle:"
 
@@ -59,13 +59,19 @@ def load_rules(texts: list[tuple[str, str]], host: PluginHost) -> RuleSet:
     from tiercel.ruleset.loader import load
 
     catalogue = host.fields()
-    event_types: dict[str, frozenset[str]] = {}
-    for source in host.sources():
-        types = source.abilities().event_types
-        if types is not None:
-            event_types[source.event_source] = event_types.get(source.event_source, frozenset()) | types
     sources = catalogue.sources() | {source.event_source for source in host.sources()}
-    return load(texts, catalogue=catalogue, sources=sources, event_types=event_types)
+    return load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host))
+
+
+def known_event_types(host: PluginHost) -> dict[str, frozenset[str]]:
+    """Names that conditions may use for event types, by event source; a source that does not know them ahead is left out."""
+    known: dict[str, frozenset[str]] = {}
+    for source in host.sources():
+        abilities = source.abilities()
+        if abilities.event_types is not None:
+            before = known.get(source.event_source, frozenset())
+            known[source.event_source] = before | abilities.event_types | abilities.named_types
+    return known
 
 
 def running(rules: RuleSet, config: Config) -> tuple[Rule, ...]:

@@ -20,9 +20,11 @@ from tiercel.lang.view import FieldsView, lookup
 __all__ = ["FactCatalogue", "FactEvent", "Facts", "fact_value"]
 
 Facts = Mapping[str, Any]
-"""Values by the canonical text of a field, ``proc.aname[1]``. A field with an argument may also stand as a whole: a list, a mapping by key."""
+"""Values by the canonical text of a field, ``proc.aname[1]``; or of a field as a whole that takes an argument: a list, a mapping by key."""
 EVENT_TYPES: Final = ("evt.type", "syscall.type")
 EVENT_TIME: Final = "evt.rawtime"
+ATTRIBUTES: Final = frozenset({("type",), ("time",), ("number",), ("source",)})
+"""Paths of fields that every event has as attributes; the planner knows the first."""
 
 
 class FactEvent:
@@ -108,6 +110,8 @@ class FactCatalogue:
         return lookup(ref, self._fields, source)
 
     def _given(self, field: Field, source: str) -> Field:
+        if field.path in ATTRIBUTES:
+            return field
         getter: Callable[..., Any]
         if field.argument is not Argument.NONE:
             getter = _with_argument(field)
@@ -139,8 +143,6 @@ class FactCatalogue:
 
 
 def _plain(name: str) -> Callable[[FactEvent], Any]:
-    if name == "evt.num":
-        return lambda event: event.number
     return lambda event: event.facts.get(name)
 
 
