@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,3 +143,19 @@ def loads(text: str) -> bool:
 def test_fuzz(name: str, strategy: st.SearchStrategy[Any], check: Callable[[Any], bool]) -> None:
     examples, good = for_seconds(SECONDS / 3, strategy, check)
     print(f"fuzz: {name}: {examples} examples, {good} accepted")
+
+
+@pytest.mark.parametrize("target", ["conditions", "rulefiles"])
+def test_coverage_guided(target: str, tmp_path: Path, shared: Path) -> None:
+    """atheris starts from Falco's own cases; script/soak installs it."""
+    (tmp_path / "corpus").mkdir()
+    lines = (shared / "vectors" / f"{target}.jsonl").read_text().splitlines()
+    texts = [text for line in lines for text in [*json.loads(line).get("files", ()), json.loads(line).get("condition")] if text]
+    for number, text in enumerate(texts):
+        (tmp_path / "corpus" / str(number)).write_text(text)
+    options = [f"-max_total_time={int(SECONDS / 2)}", f"-timeout={int(SLOW)}", "-rss_limit_mb=2048", "corpus"]
+    program = [sys.executable, ROOT / "tests" / "soak" / "fuzz_language.py", target, *options]
+    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    done = next(line for line in reversed(run.stderr.splitlines()) if line.startswith("Done"))
+    print(f"fuzz: {target}, coverage-guided: {done}")

@@ -57,9 +57,7 @@ def mock(
 ) -> Field:
     """A field that has a name and a type and no value."""
     getter = (lambda _argument: lambda _event: None) if argument is not Argument.NONE else lambda _event: None
-    return Field(
-        name=name, type=kind, description="", is_list=is_list, argument=argument, getter=getter, absent=True, suggested=suggested
-    )
+    return Field(name=name, type=kind, description="", is_list=is_list, argument=argument, getter=getter, absent=True, suggested=suggested)
 
 
 def foreign_fields() -> Iterator[Field]:
