@@ -7,6 +7,7 @@ Anything but a result or one of our errors ends it, and libFuzzer writes the inp
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Final
@@ -37,10 +38,8 @@ def condition(data: bytes) -> None:
         check_condition(node, CATALOGUE, "syscall", event_types=TYPES)
     except (ParseError, ConditionError):
         pass
-    try:
+    with contextlib.suppress(FormatError):
         parse_format(text, CATALOGUE, "syscall")
-    except FormatError:
-        pass
 
 
 def rulefile(data: bytes) -> None:

@@ -154,7 +154,7 @@ def test_coverage_guided(target: str, tmp_path: Path, shared: Path) -> None:
     for number, text in enumerate(texts):
         (tmp_path / "corpus" / str(number)).write_text(text)
     options = [f"-max_total_time={int(SECONDS / 2)}", f"-timeout={int(SLOW)}", "-rss_limit_mb=2048", "corpus"]
-    program = [sys.executable, ROOT / "tests" / "soak" / "fuzz_language.py", target, *options]
+    program = [sys.executable, str(ROOT / "tests" / "soak" / "fuzz_language.py"), target, *options]
     run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-4000:]
     done = next(line for line in reversed(run.stderr.splitlines()) if line.startswith("Done"))
