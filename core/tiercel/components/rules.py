@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["RuleBundle"]
+__all__ = ["TEST_SUFFIX", "RuleBundle"]
+
+TEST_SUFFIX: Final = ".test.yaml"
+"""Ending of the names of files that hold tests of rules; they lie beside rule files and are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class RuleBundle:
     Attributes:
         name: unique name.
         directory: the directory, usually ``importlib.resources.files(__name__)``. Its ``*.yaml`` files are loaded in order of their
-            names; sub-directories are not looked at.
+            names, but for tests (``*.test.yaml``); sub-directories are not looked at.
         summary: one sentence for people.
     """
 
@@ -28,5 +31,6 @@ class RuleBundle:
 
     def files(self) -> list[tuple[str, str]]:
         """Names (paths, where the package is a directory) and texts of the rule files, in order."""
-        found = sorted((entry for entry in self.directory.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
+        entries = (each for each in self.directory.iterdir() if each.name.endswith(".yaml") and not each.name.endswith(TEST_SUFFIX))
+        found = sorted(entries, key=lambda entry: entry.name)
         return [(str(entry), entry.read_text(encoding="utf-8")) for entry in found]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tiercel.components.base import Host
+from tiercel.components.rules import TEST_SUFFIX
 
 __all__ = ["READ", "Files", "absolute", "why_unreadable"]
 
@@ -43,7 +44,7 @@ class Files:
             return file.read()
 
     def expand(self, path: Path) -> list[Path]:
-        """The YAML files of a directory, by name; the path itself if it is none.
+        """The rule files of a directory, by name: YAML files but tests; the path itself if it is no directory.
 
         Raises:
             OSError: the directory cannot be listed.
@@ -51,10 +52,11 @@ class Files:
         below = f"{READ}{absolute(path)}/"
         granted = sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))
         if granted:
-            return [path / name for name in granted]
+            return [path / name for name in granted if not name.endswith(TEST_SUFFIX)]
         if not path.is_dir():
             return [path]
-        return sorted(each for each in path.iterdir() if each.suffix in SUFFIXES and each.is_file())
+        files = (each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIX))
+        return sorted(each for each in files if each.is_file())
 
 
 def absolute(path: Path) -> str:

@@ -50,8 +50,13 @@ def _read(path: Path, files: Files) -> list[tuple[str, str]]:
     return [(str(each), files.read(each)) for each in files.expand(path)]
 
 
-def load_rules(texts: list[tuple[str, str]], host: PluginHost) -> RuleSet:
+def load_rules(texts: list[tuple[str, str]], host: PluginHost, *, origins: bool = False) -> RuleSet:
     """Loads rule files against the fields and event types of the loaded plugins.
+
+    Args:
+        texts: names and texts of the files, in order.
+        host: the plugins.
+        origins: fill in `Rule.origins`.
 
     Raises:
         tiercel.RuleError: with all problems of all files.
@@ -60,7 +65,7 @@ def load_rules(texts: list[tuple[str, str]], host: PluginHost) -> RuleSet:
 
     catalogue = host.fields()
     sources = catalogue.sources() | {source.event_source for source in host.sources()}
-    return load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host))
+    return load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), origins=origins)
 
 
 def known_event_types(host: PluginHost) -> dict[str, frozenset[str]]:

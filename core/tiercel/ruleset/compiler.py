@@ -16,6 +16,7 @@ from tiercel.ruleset.conditions import Condition, read_condition
 from tiercel.ruleset.items import Definition, ListItem, MacroItem, RuleItem
 from tiercel.ruleset.lists import resolve_lists
 from tiercel.ruleset.model import Rule
+from tiercel.ruleset.origins import origins
 from tiercel.ruleset.places import Reports
 from tiercel.ruleset.trees import Size, expand, measure, over_limit
 
@@ -38,11 +39,12 @@ class Compiler:
         reports: takes the problems.
         catalogue: the fields.
         event_types: names of event types by event source.
+        with_origins: fill in `Rule.origins`.
     """
 
     def __init__(
         self, *, lists: Mapping[str, ListItem], macros: Mapping[str, MacroItem], rules: Mapping[str, RuleItem],
-        reports: Reports, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]],
+        reports: Reports, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]], with_origins: bool = False,
     ) -> None:  # fmt: skip
         self.lists = lists
         self.macros = macros
@@ -50,6 +52,7 @@ class Compiler:
         self.reports = reports
         self.catalogue = catalogue
         self.event_types = event_types
+        self.with_origins = with_origins
         self.used_lists: set[str] = set()
         self.used_macros: set[str] = set()
         self.conditions: dict[str, Condition] = {}
@@ -158,6 +161,7 @@ class Compiler:
                 name=item.name, description=item.description, condition=tree, condition_text=condition.scalar.value.strip(),
                 output=output, priority=item.priority, source=source, tags=item.tags, enabled=item.enabled, event_types=matched,
                 file=item.file.name, line=item.node.place.line + 1,
+                origins=tuple(origins(condition, self.conditions)) if self.with_origins else (),
             )  # fmt: skip
 
     def _macros_for(self, source: str, conditions: list[Condition], types: frozenset[str] | None) -> dict[str, Node]:

@@ -20,7 +20,12 @@ AnyDefinition = TypeVar("AnyDefinition", bound=Definition)
 
 
 def load(
-    files: Sequence[tuple[str, str]], *, catalogue: FieldsView, sources: frozenset[str], event_types: Mapping[str, frozenset[str]]
+    files: Sequence[tuple[str, str]],
+    *,
+    catalogue: FieldsView,
+    sources: frozenset[str],
+    event_types: Mapping[str, frozenset[str]],
+    origins: bool = False,
 ) -> RuleSet:
     """Loads rule files.
 
@@ -29,6 +34,7 @@ def load(
         catalogue: the fields.
         sources: the event sources that there are; rules of others are left out, with a warning.
         event_types: names that ``evt.type`` can have, by event source; where a source is missing, any name is accepted.
+        origins: fill in `Rule.origins`.
 
     Raises:
         RuleError: carries everything that is wrong, in all files.
@@ -38,7 +44,13 @@ def load(
     for name, text in files:
         loader.read(SourceFile(name, text))
     compiler = Compiler(
-        lists=loader.lists, macros=loader.macros, rules=loader.rules, reports=reports, catalogue=catalogue, event_types=event_types
+        lists=loader.lists,
+        macros=loader.macros,
+        rules=loader.rules,
+        reports=reports,
+        catalogue=catalogue,
+        event_types=event_types,
+        with_origins=origins,
     )
     rules = compiler.compile()
     order = {name: number for number, (name, _) in reversed(list(enumerate(files)))}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tiercel.errors import Diagnostic
     from tiercel.lang.ast import Node
     from tiercel.lang.formats import Format
+    from tiercel.ruleset.origins import CheckOrigin
 
 __all__ = ["Rule", "RuleSet"]
 
@@ -31,6 +32,7 @@ class Rule:
         event_types: event types that it can match; None for all.
         file: file of its definition.
         line: line of its definition, from 1.
+        origins: where each check of `condition` comes from, in order; empty unless they were asked for.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Rule:
     event_types: frozenset[str] | None = None
     file: str = ""
     line: int = 0
+    origins: tuple[CheckOrigin, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from tiercel import RuleBundle
 
 
 def test_files_in_order_of_their_names(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.yaml", "c.yml", "README.md"):
+    for name in ("b.yaml", "a.yaml", "a.test.yaml", "c.yml", "README.md"):
         (tmp_path / name).write_text(name)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "d.yaml").touch()

@@ -191,7 +191,7 @@ class TestRules:
 
     def test_files_directories_and_bundles_in_order(self, installed: list[Distribution], bundles: Path, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
-        for name in ("2.yml", "1.yaml", "note.txt"):
+        for name in ("2.yml", "1.yaml", "1.test.yaml", "note.txt"):
             (tmp_path / "own" / name).write_text(name)
         config, host = load(
             "rules_files: [bundle:lab, own, own/2.yml]", str(tmp_path / "t.yaml"), validate=validate, distributions=installed
