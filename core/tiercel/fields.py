@@ -15,8 +15,9 @@ extractor raised). Conditions treat the last two like ``None``; masks treat them
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, Final
 
 __all__ = [
@@ -74,6 +75,8 @@ class FieldType(enum.Enum):
     TIME = "ns"  # int, nanoseconds
     IP = "ip"  # bytes, 4 or 16 of them, network order (inet_pton(3))
     NET = "cidr"  # bytes as IP; compared with networks
+    MODE = "mode"  # int, printed in octal
+    BY_PARAMETER = "by parameter"  # int, bool, float, str or bytes: what the event at hand has
 
     @property
     def is_text(self) -> bool:
@@ -84,7 +87,7 @@ class FieldType(enum.Enum):
     def is_number(self) -> bool:
         """True for types that compare by size."""
         return self not in (
-            FieldType.STRING, FieldType.PATH, FieldType.BYTES, FieldType.BOOL, FieldType.IP, FieldType.NET,
+            FieldType.STRING, FieldType.PATH, FieldType.BYTES, FieldType.BOOL, FieldType.IP, FieldType.NET, FieldType.BY_PARAMETER,
         )  # fmt: skip
 
 
@@ -156,6 +159,8 @@ class Field:
         changes: when the value can change.
         sources: event sources that have the field; `ANY_SOURCE` for all.
         argument: whether ``name[arg]`` is allowed or required.
+        argument_types: types of the values by argument, for a field of type `FieldType.BY_PARAMETER`; those of other arguments are
+            known when the value comes only.
         is_list: the value is a tuple of elements.
         quantifier: how checks treat several values.
         inputs: names of the fields that the value is computed from; what must be collected for it.
@@ -178,6 +183,7 @@ class Field:
     changes: ChangePoint = ChangePoint.EVENT
     sources: frozenset[str] = frozenset({ANY_SOURCE})
     argument: Argument = Argument.NONE
+    argument_types: Mapping[str, FieldType] = attribute(default_factory=dict, hash=False)
     is_list: bool = False
     quantifier: Quantifier = Quantifier.ONE
     inputs: tuple[str, ...] = ()
@@ -201,3 +207,7 @@ class Field:
         if self.function is not None and not self.inputs:
             msg = f"field {self.name!r}: a function needs inputs (got none); name the fields that it is computed from"
             raise ValueError(msg)
+
+    def type_of(self, argument: str | None) -> FieldType:
+        """Type of the value with that argument."""
+        return self.type if argument is None else self.argument_types.get(argument, self.type)

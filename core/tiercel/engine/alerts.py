@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.alert import Alert, alert_id
-from tiercel.lang.ast import FieldRef
 from tiercel.lang.render import json_value, render
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class AlertWriter:
         self._rule = rule
         self._hostname = hostname
         self._origin = origin
-        self._readers = [(field, generator.value(FieldRef(field.name, field.argument))) for field in rule.output.fields]
+        self._readers = [(field, generator.value(field.operand)) for field in rule.output.fields]
 
     def write(self, event: Event, view: int) -> Alert:
         """The alert for an event that shows the view under which the rule matched."""

@@ -10,19 +10,20 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from tiercel.engine.groups import Groups
+from tiercel.engine.groups import Groups, reads
 from tiercel.engine.guard import FieldGuard
 from tiercel.engine.literals import literals
 from tiercel.engine.nodes import Namespace, all_true, any_true, call, constant, is_type, load, negation, store
 from tiercel.engine.quantify import any_of, each_of, exists, pair_any, pair_each, pair_may, undecided
 from tiercel.engine.relations import relation
-from tiercel.engine.shapes import VALUE_OF, shape_of, transformer
 from tiercel.engine.single import predicate, single, types_of
 from tiercel.engine.text import encoded, lower
+from tiercel.engine.transformers import present, transformer
 from tiercel.engine.tree import Constant, Every, Leaf, Tree
 from tiercel.errors import UserError
 from tiercel.fields import Argument, Field, Quantifier, Unknown
-from tiercel.lang.ast import Call, Check, FieldRef, Operand
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, Operand, TextValue
+from tiercel.lang.shapes import VALUE_OF, Shape, shape_of
 
 __all__ = ["Generator"]
 
@@ -45,7 +46,7 @@ class Generator:
         self.names = Namespace(
             Unknown=Unknown, encoded=encoded, lower=lower, exists=exists,
             any_of=any_of, each_of=each_of, pair_any=pair_any, pair_each=pair_each, pair_may=pair_may,
-            undecided=undecided,
+            undecided=undecided, present=present,
         )  # fmt: skip
         self._conditions: dict[tuple[Tree[Check], bool], Callable[[Any], bool]] = {}
 
@@ -59,10 +60,10 @@ class Generator:
             self._conditions[tree, may] = known
         return known
 
-    def value(self, ref: FieldRef) -> Callable[[Any], Any]:
-        """A function of the event that gives the value of a field."""
+    def value(self, operand: Operand) -> Callable[[Any], Any]:
+        """A function of the event that gives the value of a field or transformer."""
         body = Body(self, may=False)
-        return self.names.expression("value", _EVENT, body.finish(body.value(ref, set())))
+        return self.names.expression("value", _EVENT, body.finish(body.value(operand, set())))
 
     def key(self, raw: Sequence[FieldRef]) -> ast.expr:
         """An expression for the values of raw fields: of one field its value, of several a tuple."""
@@ -152,13 +153,34 @@ class Body:
         if operand in seen or operand in self._bound:
             self._again.add(name)
             return load(name)
-        value = self._field(operand, seen) if isinstance(operand, FieldRef) else self._transformed(operand, seen)
+        if isinstance(operand, FieldRef):
+            value = self._field(operand, seen)
+        elif next(reads(operand), None) is None:
+            return constant(self._names.expression("value", _EVENT, self._transformed(operand, seen))(None))
+        else:
+            value = self._transformed(operand, seen)
         seen.add(operand)
         return ast.NamedExpr(store(name), value)
 
     def _transformed(self, operand: Call, seen: set[Operand]) -> ast.expr:
-        name = self._names.name(("transformer", operand.name), lambda: transformer(operand.name))
-        return call(name, self.value(_inner(operand), seen))
+        """Expression of a transformer's value."""
+        last = operand.arguments[-1]
+        types = tuple(self._shape(item).type for item in (last.items if isinstance(last, ListValue) else (last,)))
+        key = ("transformer", operand.name, operand.argument, types if operand.name == "join" else ())
+        name = self._names.name(key, lambda: transformer(operand.name, operand.argument, types))
+        return call(name, *(self._argument(each, seen) for each in operand.arguments))
+
+    def _argument(self, argument: FieldRef | Call | ListValue | TextValue | NumberValue, seen: set[Operand]) -> ast.expr:
+        """Expression of what a transformer gets."""
+        if isinstance(argument, TextValue | NumberValue):
+            return constant(argument.text)
+        if isinstance(argument, ListValue):
+            return ast.Tuple([self._argument(item, seen) for item in argument.items], ast.Load())
+        value = self.value(argument, seen)
+        return call("present", value) if isinstance(argument, FieldRef) and self._shape(argument).is_list else value
+
+    def _shape(self, operand: FieldRef | Call | ListValue | TextValue | NumberValue) -> Shape:
+        return shape_of(operand, self._generator.groups.lookup)
 
     def _field(self, ref: FieldRef, seen: set[Operand]) -> ast.expr:
         """Expression of a field that has not been read yet."""
@@ -192,12 +214,12 @@ class Body:
             test = negation(test)
         if first is None:
             return test
-        single_value = shape_of(check.left, self._generator.groups.lookup).is_single
+        single_value = self._shape(check.left).is_single
         return any_true([is_type(first, "Unknown") if single_value else call("undecided", first), test])
 
     def _test(self, check: Check, seen: set[Operand]) -> ast.expr:
         """Expression for a check against literals: false if the value is missing or unknown."""
-        shape = shape_of(check.left, self._generator.groups.lookup)
+        shape = self._shape(check.left)
 
         def value() -> ast.expr:
             return self.value(check.left, seen)
@@ -213,10 +235,10 @@ class Body:
     def _pair(self, leaf: Leaf[Check], right: Call, seen: set[Operand]) -> ast.expr:
         """Expression for a check of a field against a field."""
         check = leaf.check
-        shape = shape_of(check.left, self._generator.groups.lookup)
+        shape = self._shape(check.left)
         types = tuple(_PYTHON[name] for name in types_of(shape.type))
         decide = relation(shape.type, check.operator, types)
-        if not (shape.is_single and shape_of(right, self._generator.groups.lookup).is_single):
+        if not (shape.is_single and self._shape(right).is_single):
             decide = _Many(decide, pair_each if _needs_all(check, shape.quantifier) else pair_any)
         if leaf.negated:
             decide = _Negated(decide)
@@ -274,7 +296,7 @@ class _DropLocals(ast.NodeTransformer):
 
 
 def _inner(operand: Call) -> Operand:
-    """The operand that a transformer works on."""
+    """The field that ``val(...)`` stands for."""
     inner = operand.arguments[0]
     assert isinstance(inner, FieldRef | Call)
     return inner

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from tiercel.engine.glob import is_glob
 from tiercel.engine.literals import literals
 from tiercel.engine.tree import YES, Constant, Every, Leaf, Some, Tree, every, leaves, some, transform
-from tiercel.fields import Argument, Field, Quantifier
+from tiercel.fields import Argument, Field, FieldType, Quantifier
 from tiercel.lang.ast import Call, Check, FieldRef
 from tiercel.plan import TRUE, Atom, Formula
 
@@ -61,7 +61,10 @@ def _leaf(leaf: Leaf[Check], able: Mapping[str, frozenset[str]], lookup: Lookup)
         return YES
     if entry.is_list or entry.quantifier is Quantifier.ANY:  # several values of which any may decide: not what an atom means
         return YES
-    values = tuple(dict.fromkeys(_plain(value) for value in literals(check, entry.type)))
+    kind = entry.type_of(ref.argument)
+    if kind is FieldType.BY_PARAMETER:
+        return YES
+    values = tuple(dict.fromkeys(_plain(value) for value in literals(check, kind)))
     operator = "=" if check.operator in _EQUAL else check.operator
     if operator == "!=":
         return _unequal(leaf, name, values, operators)

@@ -21,6 +21,7 @@ _TYPES: Final[dict[FieldType, frozenset[type]]] = {
     FieldType.NET: frozenset({bytes}),
     FieldType.BOOL: frozenset({bool}),
     FieldType.DOUBLE: frozenset({float, int}),
+    FieldType.BY_PARAMETER: frozenset({int, bool, float, str, bytes}),
 }
 
 

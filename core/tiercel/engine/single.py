@@ -13,6 +13,8 @@ from tiercel.engine.matchers import glob, in_networks, path_prefix, regex
 from tiercel.engine.nodes import Namespace, Value, all_true, any_true, call, compare, constant, is_type, load, method, negation
 from tiercel.engine.text import encoded, has_fragments, lower
 from tiercel.fields import FieldType
+from tiercel.lang.literals import literal, parse_hex
+from tiercel.lang.operators import HEX_OPERATORS, operators_of
 
 __all__ = ["EQUAL", "MEMBER", "ORDER", "predicate", "single", "types_of"]
 
@@ -35,6 +37,8 @@ def types_of(kind: FieldType) -> tuple[str, ...]:
         return ("bytes",)
     if kind is FieldType.BOOL:
         return ("bool",)
+    if kind is FieldType.BY_PARAMETER:
+        return ("int", "bool", "float", "str", "bytes")
     return ("float", "int") if kind is FieldType.DOUBLE else ("int",)
 
 
@@ -51,6 +55,9 @@ def single(kind: FieldType, operator: str, literals: Sequence[Any], *, modifier:
     """
     if not literals:
         return constant(False)
+    if kind is FieldType.BY_PARAMETER:
+        key = ("by_value", operator, tuple(literals), modifier)
+        return call(names.name(key, lambda: _ByValue(operator, literals, modifier, names)), value())
     if not modifier and operator not in MEMBER and operator != "pmatch":
         return _guarded(kind, operator, literals[0], value=value, names=names)
     if operator in MEMBER or (modifier == "anyof" and operator in EQUAL):
@@ -135,3 +142,48 @@ def predicate(kind: FieldType, operator: str, literals: Sequence[Any], *, modifi
         return names.expression("element_check", "element", body)
 
     return names.name(("predicate", kind, operator, tuple(literals), modifier), make)
+
+
+class _ByValue:
+    """A check on a value whose type is known when it comes; false for one that the operator or the literals do not fit."""
+
+    def __init__(self, operator: str, texts: Sequence[str], modifier: str, names: Namespace) -> None:
+        self._check = operator, texts, modifier
+        self._names = names
+        self._tests: dict[type, Callable[[Any], bool]] = {}
+
+    def __call__(self, value: Any) -> bool:
+        test = self._tests.get(type(value))
+        if test is None:
+            test = self._tests[type(value)] = self._made(type(value))
+        return test(value)
+
+    def _made(self, kind: type) -> Callable[[Any], bool]:
+        """The check for values of one Python type."""
+        operator, texts, modifier = self._check
+        field_type = _BY_PYTHON.get(kind)
+        if field_type is None or operator not in operators_of(field_type, is_list=False):
+            return _never
+        values = []
+        for text in texts:
+            try:
+                values.append(parse_hex(text) if operator in HEX_OPERATORS else literal(text, _type_of_number(text, field_type)))
+            except ValueError:
+                if modifier == "allof" or operator == "!=":
+                    return _never
+        body = single(field_type, operator, values, modifier=modifier, value=lambda: load("element"), names=self._names)
+        return self._names.expression("element_check", "element", body)
+
+
+_BY_PYTHON: Final = {
+    int: FieldType.INT64, bool: FieldType.BOOL, float: FieldType.DOUBLE, str: FieldType.STRING, bytes: FieldType.BYTES,
+}  # fmt: skip
+
+
+def _type_of_number(text: str, kind: FieldType) -> FieldType:
+    """Numbers of an event may be as large as an unsigned type allows."""
+    return FieldType.UINT64 if kind is FieldType.INT64 and not text.startswith("-") else kind
+
+
+def _never(_value: Any) -> bool:
+    return False

@@ -21,7 +21,7 @@ from tiercel.engine.simplify import decide_number, specialise
 from tiercel.engine.tree import NO, Leaf, Tree, leaves
 from tiercel.engine.verdict import believable, guards_of, verdict_function
 from tiercel.fields import ChangePoint
-from tiercel.lang.ast import Check, FieldRef
+from tiercel.lang.ast import Check
 from tiercel.lang.view import FieldsView
 from tiercel.plan import JudgedType, SourcePlan
 from tiercel.ruleset.model import Rule
@@ -106,7 +106,7 @@ class SourceRules:
         key = (check, event_type)
         if key not in self._decisions:
             refs = (*reads(check.left), *reads(check.right))
-            only_type = bool(refs) and all(self.generator.groups.field(ref).path == _TYPE_PATH for ref in refs)
+            only_type = all(self.generator.groups.field(ref).path == _TYPE_PATH for ref in refs)
             event = SimpleNamespace(type=event_type)
             self._decisions[key] = bool(self.generator.condition(Leaf(check), may=False)(event)) if only_type else None
         return self._decisions[key]
@@ -177,5 +177,5 @@ class SourceRules:
     def names_of(self, state: RuleState) -> frozenset[str]:
         """Names of all fields that a rule reads or prints, with all that they are computed from."""
         groups = self.generator.groups
-        printed = (groups.of_field(FieldRef(field.name, field.argument)).names for field in state.rule.output.fields)
+        printed = (groups.of_field(ref).names for field in state.rule.output.fields for ref in reads(field.operand))
         return frozenset[str]().union(*(groups.of_check(leaf.check).names for leaf in leaves(self._trees[state.number])), *printed)

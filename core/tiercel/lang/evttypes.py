@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, Node, Not, NumberValue, Or, TextValue
-from tiercel.lang.check import EVENT_TYPE_FIELDS
+from tiercel.lang.operands import EVENT_TYPE_FIELDS
 
 __all__ = ["event_types"]
 

@@ -24,6 +24,7 @@ _BITS: Final = {
     FieldType.UINT32: 32,
     FieldType.UINT64: 64,
     FieldType.FLAGS: 32,
+    FieldType.MODE: 32,
     FieldType.TIME: 64,
     FieldType.DOUBLE: 64,
 }
@@ -39,6 +40,8 @@ def encode(text: str) -> bytes:
 def literal(text: str, kind: FieldType) -> Value:
     """The value of a literal for a field of that type; times in nanoseconds, addresses in network order.
 
+    For a type that comes with the event it is the text: what that means is known when the value comes.
+
     Raises:
         ValueError: it is none; says what was expected.
     """
@@ -47,6 +50,8 @@ def literal(text: str, kind: FieldType) -> Value:
         raise ValueError(f"filter parameter too long (got {len(raw)} bytes, expected at most {MAX_BYTES})")
     if kind is FieldType.BYTES:
         return raw
+    if kind is FieldType.BY_PARAMETER:
+        return text
     if b"\0" in raw:
         raise ValueError("a NUL byte in a value (only fields of bytes can hold one)")
     if kind.is_text:

@@ -17,14 +17,20 @@ _TEXT: Final = (*EQUALITY, *_ORDER, *_PARTS, "icontains", "glob", "iglob", "rege
 _BYTES: Final = (*EQUALITY, *_PARTS, "bcontains", "bstartswith")
 _NUMBER: Final = (*EQUALITY, *_ORDER)
 _LIST: Final = ("in", "intersects")
+_ALL: Final = (*_TEXT, "bcontains", "bstartswith")
 
 
 def operators_of(kind: FieldType, *, is_list: bool) -> tuple[str, ...]:
-    """The operators that a value of that type can stand left of; ``exists`` goes with all and is not named."""
+    """The operators that a value of that type can stand left of; ``exists`` goes with all and is not named.
+
+    All do where the type comes with the event: one that does not fit is false then.
+    """
     if is_list:
         return _LIST
     if kind.is_text:
         return _TEXT
+    if kind is FieldType.BY_PARAMETER:
+        return _ALL
     if kind is FieldType.BYTES:
         return _BYTES
     return _NUMBER if kind.is_number else EQUALITY

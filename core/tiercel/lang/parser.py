@@ -6,7 +6,7 @@ Brackets are kept on a stack of our own and not on Python's, so that no text can
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from tiercel.lang.ast import (
@@ -53,6 +53,8 @@ STEPS: Final = 4
 NESTED_CALLS: Final = 32
 """Limit of transformers inside transformers."""
 MODIFIER_LENGTH: Final = 5
+WITH_ARGUMENT: Final = "getopt"
+"""The transformer that takes an argument in brackets."""
 KEYWORDS: Final = frozenset({"and", "or", "not"})
 CALL_ITEM: Final = "a field, transformer, number or quoted text"
 CALL_ARGUMENT: Final = f"{CALL_ITEM}, or a list of them"
@@ -106,12 +108,16 @@ def parse(text: str, *, max_depth: int = 1000) -> Node:
 def parse_operand(text: str, at: int) -> tuple[Operand, int]:
     """A field or transformer at offset `at`, and the offset behind it; outputs name their values like this.
 
+    A bracket behind a transformer that takes no argument is not part of it: outputs take the longest text that means something.
+
     Raises:
         ParseError: there is none.
     """
     parser = _Parser(text, 0)
     parser.at = at
-    operand = parser.operand(0)
+    operand: Operand | None = parser.field() or parser.call(0)
+    if isinstance(operand, Call) and operand.name == WITH_ARGUMENT:
+        operand = replace(operand, argument=parser.argument())
     if operand is None:
         raise ParseError(f"expected a field or a transformer (got {parser.shown()})", at)
     return operand, parser.at
@@ -310,6 +316,11 @@ class _Parser(Cursor):
         return argument
 
     def transformer(self, depth: int) -> Call | None:
+        call = self.call(depth)
+        return None if call is None else replace(call, argument=self.argument())
+
+    def call(self, depth: int) -> Call | None:
+        """A transformer without what stands in brackets behind it."""
         start = self.at
         match = CALL.match(self.text, start)
         if match is None or match[1] not in TRANSFORMERS:
@@ -320,7 +331,7 @@ class _Parser(Cursor):
         arguments: list[CallArgument] = self.items(lambda: self.call_argument(depth + 1), CALL_ARGUMENT)
         if not arguments:
             raise ParseError(f"{match[1]} needs an argument (got none, expected {CALL_ARGUMENT})", self.at)
-        return Call(match[1], tuple(arguments), self.argument(), start)
+        return Call(match[1], tuple(arguments), None, start)
 
     def call_argument(self, depth: int) -> CallArgument | None:
         start = self.at

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from tiercel.lang.ast import Node
 from tiercel.lang.evttypes import event_types
-from tiercel.lang.formats import Format, FormatError, parse_format
+from tiercel.lang.formats import REMOVED, Format, FormatError, parse_format
 from tiercel.lang.hints import is_deprecated
 from tiercel.lang.view import FieldsView
 from tiercel.registry import suggest
@@ -195,6 +195,9 @@ class Compiler:
             for message, offset in error.problems:
                 self.reports.at_offset(item.file, scalar, before + offset, "LOAD_ERR_COMPILE_OUTPUT", f"{where}{message}")
             return None
+        if output.text != text:
+            message = f"{where}{REMOVED} has been deprecated and is left out; name the fields that you want, such as %container.id"
+            self.reports.at_node(item.file, scalar, "LOAD_DEPRECATED_ITEM", message, warning=True)
         for field in filter(is_deprecated, (field.name for field in output.fields)):
             message = f"{where}usage of deprecated field '{field}' has been detected in the rule output"
             self.reports.at_node(item.file, scalar, "LOAD_DEPRECATED_ITEM", message, warning=True)

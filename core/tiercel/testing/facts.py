@@ -97,7 +97,7 @@ class FactCatalogue:
                 raise ValueError(f'bad field (got "{text}", expected a name such as proc.name or proc.aname[2])')
             field, ref = self._lookup(operand, source)
             try:
-                facts[operand_text(ref)] = fact_value(field, value, whole=ref.argument is None)
+                facts[operand_text(ref)] = fact_value(field, value, argument=ref.argument)
             except ValueError as error:
                 raise ValueError(f"{text}: {error}") from None
         return facts
@@ -177,33 +177,36 @@ def _with_argument(field: Field) -> Callable[[str | None], Callable[[FactEvent],
     return make
 
 
-def fact_value(field: Field, value: Any, *, whole: bool = True) -> Any:
+def fact_value(field: Field, value: Any, *, argument: str | None = None) -> Any:
     """A value of a test, as the engine has it.
 
     Args:
         field: the field.
         value: text, number, boolean, None, or a list of these; a mapping by key for a field that takes one.
-        whole: the value is that of the field, not of one argument of it.
+        argument: the argument that the value is for; None if it is that of the field as a whole.
 
     Raises:
         ValueError: it does not fit the field's type.
     """
     if value is None or isinstance(value, Unknown):
         return value
+    whole, kind = argument is None, field.type_of(argument)
     if isinstance(value, Mapping):
         if not (whole and field.argument in (Argument.KEY, Argument.OPTIONAL_KEY)):
             raise ValueError(f"no mapping is expected (got {value!r})")
-        return {str(key): fact_value(field, each, whole=False) for key, each in value.items()}
+        return {str(key): fact_value(field, each, argument=str(key)) for key, each in value.items()}
     if isinstance(value, list | tuple):
         several = field.is_list or field.quantifier is not Quantifier.ONE or field.argument is not Argument.NONE
         if not (whole and several):
             raise ValueError(f"one value is expected (got the list {value!r})")
-        return tuple(_single(field.type, each) for each in value)
-    converted = _single(field.type, value)
+        return tuple(_single(kind, each) for each in value)
+    converted = _single(kind, value)
     return (converted,) if whole and field.is_list else converted
 
 
 def _single(kind: FieldType, value: Any) -> Any:
+    if kind is FieldType.BY_PARAMETER:
+        return value if isinstance(value, bool | int | float | str | bytes) else _text(value)
     if kind.is_text:
         return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else _text(value)
     if kind is FieldType.BYTES:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.lang.catalogue import CATALOGUE
+from tiercel.lang.ast import FieldRef, Operand
+from tiercel.lang.canonical import operand_text
 from tiercel.lang.formats import Format, FormatError, parse_format
 from tiercel.lang.render import render
 
@@ -15,8 +17,12 @@ def parsed(text: str) -> Format:
     return parse_format(text, CATALOGUE, "syscall")
 
 
-def shape(text: str) -> list[str | tuple[str, str | None, int]]:
-    return [part if isinstance(part, str) else (part.name, part.argument, part.width) for part in parsed(text).parts]
+def shape(text: str) -> list[Any]:
+    return [part if isinstance(part, str) else (*_named(part.operand), part.width) for part in parsed(text).parts]
+
+
+def _named(operand: Operand) -> tuple[str, str | None]:
+    return (operand.name, operand.argument) if isinstance(operand, FieldRef) else (operand_text(operand), None)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,13 @@ def shape(text: str) -> list[str | tuple[str, str | None, int]]:
         ("(%evt.arg.flags)", ["(", ("evt.arg", "flags", 0), ")"]),
         ("%evt.arg[0]%evt.arg.mode", [("evt.arg", "0", 0), ("evt.arg.mode", None, 0)]),
         ('%proc.env["A B"]', [("proc.env", "A B", 0)]),
+        ("%5toupper( proc.name )s", [("toupper(proc.name)", None, 5), "s"]),
+        ("%toupper(proc.name)[x]", [("toupper(proc.name)", None, 0), "[x]"]),
+        ("%toupper(evt.type)", [("toupper(evt.type)", None, 0)]),
+        ("%getopt(fd.types, 'a:')[a]", [("getopt(fd.types,a:)[a]", None, 0)]),
+        ("%concat(proc.name, evt.arg.flags)", [("concat(proc.name,evt.arg[flags])", None, 0)]),
+        ("%proc.apid %proc.apid[1]", [("proc.apid", "0", 0), " ", ("proc.apid", "1", 0)]),
+        ("a %container.info b", ["a ", " b"]),
     ],
 )
 def test_parts(text: str, parts: list[Any]) -> None:
@@ -48,6 +61,27 @@ def test_fields_are_listed_once_by_the_name_they_have_in_alerts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("%toupper(tolower(proc.name))", ["toupper(tolower(proc.name))", "proc.name"]),
+        ("%join('-', (tolower(proc.name), toupper(proc.exe)))", [
+            "join(-,(tolower(proc.name),toupper(proc.exe)))", "tolower(proc.name)", "proc.name", "proc.exe",
+        ]),
+        ("%len(concat(evt.arg.flags, toupper(proc.name))) %proc.name", [
+            "len(concat(evt.arg.flags,toupper(proc.name)))", "evt.arg.flags", "proc.name",
+        ]),
+        ("%proc.apid", ["proc.apid"]),
+    ],
+)  # fmt: skip
+def test_transformers_are_listed_with_their_fields(text: str, keys: list[str]) -> None:
+    assert [field.key for field in parsed(text).fields] == keys
+
+
+def test_the_removed_field_is_not_in_the_text() -> None:
+    assert parsed("a %container.info b").text == "a  b"
+
+
+@pytest.mark.parametrize(
     ("text", "message", "offset"),
     [
         ("a %", 'expected a field after % (got "%" alone)', 2),
@@ -57,7 +91,11 @@ def test_fields_are_listed_once_by_the_name_they_have_in_alerts() -> None:
         ("%fd.snet", 'field "fd.snet" can only be used in conditions', 0),
         ("%evt.arg", "the argument is missing", 0),
         ("%proc.aname[x]", "bad argument (got [x]", 0),
-        ("x %toupper(proc.name)", "transformers in outputs are not supported yet", 2),
+        ("x %toupper(evt.res)", "toupper: wrong type of argument 1", 2),
+        ("x %len(fd.snet)", "len: wrong type of argument 1 (got cidr", 2),
+        ("%toupper(proc.nme)", 'unknown field "proc.nme" (did you mean "proc.name"?)', 0),
+        ("%toupper(val(proc.name))", "expected a field, transformer", 0),
+        ("%container.information", "unknown field", 0),
         ("%toupper(proc.name", 'expected "," or ")"', 0),
         ("%99999proc.name", "width too large (got 99999", 0),
     ],

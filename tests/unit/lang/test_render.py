@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from tests.unit.lang.catalogue import CATALOGUE
-from tiercel.fields import FAILED, PENDING, FieldType
+from tiercel.fields import FAILED, PENDING
 from tiercel.lang.formats import Format, FormatField, parse_format
 from tiercel.lang.render import json_value, render, text_value
 
@@ -17,7 +16,7 @@ def parsed(text: str) -> Format:
 
 def field(name: str, text: str | None = None) -> FormatField:
     part = parsed(text or f"%{name}").fields[0]
-    assert part.name == name
+    assert part.key == (text or name).lstrip("%")
     return part
 
 
@@ -35,6 +34,9 @@ def field(name: str, text: str | None = None) -> FormatField:
         ("evt.buffer", b"a\xff", "a\udcff", "a\udcff"),
         ("fd.sip", b"\x7f\0\0\1", "127.0.0.1", "127.0.0.1"),
         ("fd.sip", bytes(15) + b"\1", "::1", "::1"),
+        ("evt.rawarg[mode]", 0o644, "0644", "0644"),
+        ("evt.rawarg[x]", 5, "5", 5),
+        ("evt.rawarg[x]", b"a", "a", "a"),
         ("fd.types", ("file", "pipe"), "(file,pipe)", ["file", "pipe"]),
         ("fd.sizes", (1, 2), "(1,2)", [1, 2]),
         ("fd.sizes", (), "()", []),
@@ -50,13 +52,14 @@ def test_one_ancestor_is_a_plain_value() -> None:
     assert text_value(field("proc.aname", "%proc.aname[1]"), "init") == "init"
 
 
-def test_times_are_printed_by_the_clock() -> None:
-    moment = 1_700_000_000_000_000_005
-    local = time.strftime("%H:%M:%S", time.localtime(1_700_000_000))
-    assert text_value(field("evt.time"), moment) == f"{local}.000000005"
-    assert json_value(field("evt.time"), moment) == moment
-    assert text_value(FormatField("evt.time.iso8601", type=FieldType.TIME), moment) == "2023-11-14T22:13:20.000000005+0000"
-    assert text_value(FormatField("evt.datetime", type=FieldType.TIME), moment).endswith(f" {local}.000000005")
+def test_one_process_above_may_be_missing() -> None:
+    assert text_value(field("proc.aname"), ("bash", None, PENDING)) == "bash <NA> <NA>"
+
+
+def test_text_ends_at_the_first_missing_value_if_asked_to() -> None:
+    output = parsed("a %proc.name b %toupper(proc.exe) c %evt.res")
+    assert render(output, {"proc.name": "x", "evt.res": 1}, stop_at_missing=True) == "a x b "
+    assert render(output, {"proc.name": "x", "evt.res": 1}) == "a x b <NA> c 1"
 
 
 def test_widths_cut_and_pad() -> None:

@@ -39,7 +39,7 @@ def evaluation(case: Case, setting: Setting) -> Iterator[str]:
     given = {name: _value(case, value) for name, value in case["event"].items() if name not in case.get("missing", ())}
     known = setting.event_types[SOURCE]
     try:
-        condition = check_condition(parse(case["condition"]), fields, SOURCE, event_types=known)
+        condition = check_condition(parse(case["condition"]), fields, SOURCE, event_types=known, plain_event_types=False)
     except (ParseError, ConditionError) as error:
         yield f"expected it to compile, got {error}"
         return

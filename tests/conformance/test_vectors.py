@@ -1,0 +1,60 @@
+"""Falco's own cases for the condition language and outputs, against the fields and event types that the reference lists.
+
+`tiercel.testing.conformance` runs them against those of the installed plugins.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.conformance.vectors import FieldsOfTheReference, event_types, load_vectors
+from tiercel.lang.check import ConditionError, check_condition
+from tiercel.lang.parser import parse
+from tiercel.testing.conformance.__main__ import problems
+from tiercel.testing.conformance.setting import SOURCE, Fields, Setting
+
+LEAST: Final = {"conditions": 500, "evaluate": 300, "evttypes": 80, "formats": 35, "strings": 15, "condition_warnings": 6}
+"""Cases of each kind, so that none goes missing."""
+
+
+class Reference(Setting):
+    """Fields and event types of the reference."""
+
+    def __init__(self, shared: Path) -> None:
+        self._shared = shared
+
+    @cached_property
+    def fields(self) -> Fields:
+        return Fields(FieldsOfTheReference(self._shared), ())
+
+    @cached_property
+    def event_types(self) -> dict[str, frozenset[str]]:
+        return {SOURCE: event_types(self._shared) | {"close", "mmap", "container", "execve", "getcwd"}}
+
+
+@pytest.fixture(scope="module")
+def setting(shared: Path) -> Reference:
+    return Reference(shared)
+
+
+@pytest.mark.parametrize("kind", LEAST)
+def test_every_case(kind: str, shared: Path, setting: Reference) -> None:
+    cases = load_vectors(shared, f"{kind}.jsonl")
+    wrong = {case["id"]: found for case in cases if (found := problems(kind, case, setting))}
+    assert wrong == {}
+    assert len(cases) >= LEAST[kind]
+
+
+def test_refused_for_the_right_reason(shared: Path, setting: Reference) -> None:
+    """Cases of operators that do not fit must fail for the operator, not for want of the field."""
+    tried = 0
+    for case in load_vectors(shared, "conditions.jsonl"):
+        if ("operators_field_types_compatibility" in case["id"] or "rawarg" in case["id"]) and case["parses"] and not case["valid"]:
+            tried += 1
+            with pytest.raises(ConditionError, match=r"operator not supported|bad number"):
+                check_condition(parse(case["condition"]), setting.fields, SOURCE, event_types=None)
+    assert tried > 90
