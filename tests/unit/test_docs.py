@@ -45,13 +45,25 @@ def of_page(page: Path, language: str) -> list[tuple[str, str]]:
 
 
 def blocks(language: str, kind: type = object) -> list[Any]:
-    """Page, place and text of all blocks of a language, as parameters; of YAML, those that hold a list or a mapping."""
+    """Page, place and text of all blocks of a language, as parameters; of YAML, those that hold a list, a mapping or tests."""
     return [
         pytest.param(page, place, text, id=place)
         for page in PAGES
         for place, text in of_page(page, language)
-        if kind is object or isinstance(yaml.safe_load(text), kind)
+        if kind is object or issubclass(content(text), kind)
     ]
+
+
+class RuleTests(str):
+    """Stands for tests of rules, which are mappings as configurations are."""
+
+    __slots__ = ()
+
+
+def content(text: str) -> type:
+    """What a block of YAML is."""
+    value = yaml.safe_load(text)
+    return RuleTests if isinstance(value, dict) and "tests" in value else type(value)
 
 
 def anchors(page: Path) -> set[str]:
@@ -102,7 +114,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packag
 def test_pages_are_found() -> None:
     assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "fields.md"} <= {page.name for page in PAGES}
     assert all([blocks("python"), blocks("toml"), blocks("yaml", list), blocks("yaml", dict)])
-    assert len(blocks("yaml")) == len(blocks("yaml", list)) + len(blocks("yaml", dict))
+    assert len(blocks("yaml")) == sum(len(blocks("yaml", kind)) for kind in (list, dict, RuleTests))
 
 
 @pytest.mark.parametrize(("page", "place", "text"), blocks("python"))
@@ -138,6 +150,18 @@ def test_rules_load(page: Path, place: str, text: str, packages: Packages) -> No
     own = rule_texts(Config(rules_files=("bundle:tiercel",)), host, files=Unread())
     loaded = load_rules([*own, (place, text)], host)
     assert not [warning for warning in loaded.warnings if warning.file == place]
+
+
+@pytest.mark.parametrize(("page", "place", "text"), blocks("yaml", RuleTests))
+def test_tests_of_rules_pass(page: Path, place: str, text: str, packages: Packages, tmp_path: Path) -> None:
+    from tiercel.testing.rules.bench import Bench
+    from tiercel.testing.rules.run import run
+
+    [rules] = [rules for _, rules in of_page(page, "yaml") if content(rules) is list]
+    (tmp_path / "page.yaml").write_text(rules)
+    (tmp_path / "page.test.yaml").write_text(text)
+    [suite] = Bench(packages.host(page), files=Files()).load([tmp_path / "page.test.yaml"])
+    assert [problem for test in suite.file.tests for problem in run(suite, test).problems] == []
 
 
 def test_the_example_has_every_section() -> None:

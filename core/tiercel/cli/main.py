@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "doctor": "Say what this host lacks to run the sensor.",
     "fields": "List the fields that rules can read.",
     "plugins": "List plugins, what they provide, and those left out.",
-    "rules": "List rules; explain where one is judged.",
+    "rules": "List, explain and test rules.",
     "run": "Detect, in the foreground, until interrupted.",
 }
 USER_ERROR: Final = 2

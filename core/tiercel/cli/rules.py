@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tiercel.cli import rules_mutate, rules_test
 from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
@@ -27,9 +28,13 @@ COUNTERS: Final = Path("/run/tiercel/statistics.json")
 """Where the running sensor writes its counters (`tiercel.runtime.statistics`)."""
 
 
-@click.group("rules", short_help="List rules; explain where one is judged.")
+@click.group("rules", short_help="List, explain and test rules.")
 def command() -> None:
-    """Lists the rules, or explains where one of them is judged."""
+    """Lists the rules, explains where one of them is judged, and tests them."""
+
+
+command.add_command(rules_test.command)
+command.add_command(rules_mutate.command)
 
 
 @command.command("list")

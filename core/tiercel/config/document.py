@@ -37,7 +37,8 @@ class Document:
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Diagnostic:
         """A diagnostic about the value at a path, or about its key."""
-        line, column = (self.keys if at_key else self.values).get(path) or self.values.get(path[:-1]) or (0, 0)
+        at = at_key and self.keys.get(path)  # entries of lists have no key
+        line, column = at or self.values.get(path) or self.values.get(path[:-1]) or (0, 0)
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         return Diagnostic(self.file, line, column, CODE, f"{where}: {message}" if where else message)
 

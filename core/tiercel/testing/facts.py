@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Final
 
 from tiercel.fields import Argument, Field, FieldType, Quantifier, Unknown
@@ -129,8 +130,11 @@ class FactCatalogue:
         for each in field.inputs:
             entry = self.get(each, source)
             assert entry is not None  # the catalogue is resolved
-            assert entry.getter is not None
-            inputs.append(entry.getter)
+            if entry.path is not None:
+                inputs.append(attrgetter(".".join(entry.path)))
+            else:
+                assert entry.getter is not None
+                inputs.append(entry.getter)
 
         def get(event: FactEvent) -> Any:
             if name in event.facts:

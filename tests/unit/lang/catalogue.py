@@ -29,7 +29,9 @@ FIELDS: Final = {
         _field("evt.buffer", FieldType.BYTES),
         _field("evt.arg", FieldType.STRING, argument=Argument.KEY),
         _field("evt.arg.mode", FieldType.UINT32),
-        _field("evt.rawarg", FieldType.BY_PARAMETER, argument=Argument.KEY, argument_types={"uid": FieldType.UINT32, "mode": FieldType.MODE}),
+        _field(
+            "evt.rawarg", FieldType.BY_PARAMETER, argument=Argument.KEY, argument_types={"uid": FieldType.UINT32, "mode": FieldType.MODE}
+        ),
         _field("proc.name", FieldType.STRING),
         _field("proc.exe", FieldType.PATH),
         _field("proc.env", FieldType.STRING, argument=Argument.OPTIONAL_KEY),

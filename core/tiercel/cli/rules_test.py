@@ -1,0 +1,95 @@
+"""``tiercel rules test``: tests of rules, without a kernel."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from tiercel.cli.session import PATH, Setting, config_option, json_option, open_session
+from tiercel.cli.show import print_json
+from tiercel.errors import UserError
+
+if TYPE_CHECKING:
+    from tiercel.testing.rules.bench import Suite
+    from tiercel.testing.rules.run import Outcome
+
+__all__ = ["command"]
+
+FAILED: Final = 1
+"""Exit code if a test fails."""
+HERE: Final = (Path(),)
+
+
+@click.command("test")
+@click.argument("paths", type=PATH, nargs=-1, metavar="[FILE|DIR]...")
+@config_option
+@click.option("-k", "filter_text", default="", metavar="TEXT", help="Only tests with TEXT in their name, or in that of their file.")
+@click.option("--junit", type=PATH, metavar="FILE", help="Write the outcome as JUnit XML.")
+@json_option
+@click.pass_obj
+def command(
+    setting: Setting, *, paths: tuple[Path, ...], config_file: Path | None, filter_text: str, junit: Path | None, as_json: bool
+) -> int:
+    """Runs the tests of rules in files (*.test.yaml) and below directories; by default below the current one.
+
+    Exit code 0 if all pass, 1 if one fails, 2 if something cannot be read.
+    """
+    from tiercel.testing.rules import report
+    from tiercel.testing.rules.bench import Bench, find
+
+    session = open_session(setting, config_file)
+    suites = Bench(session.host, files=session.files, origins=True).load(find(paths or HERE))
+    outcomes = [outcome for suite in suites for outcome in _run(suite, filter_text, quiet=as_json)]
+    if not outcomes:
+        msg = f'no test has "{filter_text}" in its name'
+        raise UserError(msg)
+    if junit is not None:
+        _write(junit, report.junit(outcomes))
+    if as_json:
+        print_json(report.as_data(outcomes))
+    else:
+        _print_failures(outcomes)
+        print(report.summary(outcomes))
+    return 0 if all(each.passed for each in outcomes) else FAILED
+
+
+def _run(suite: Suite, filter_text: str, *, quiet: bool) -> list[Outcome]:
+    """Runs the tests of a file, and prints a character for each."""
+    from tiercel.testing.rules.run import run
+
+    name = str(suite.file.path)
+    wanted = [test for test in suite.file.tests if filter_text.lower() in test.name.lower() or filter_text in name]
+    outcomes = []
+    if wanted and not quiet:
+        print(name, end=" ")
+    for test in wanted:
+        outcome = run(suite, test)
+        outcomes.append(outcome)
+        if not quiet:
+            print("." if outcome.passed else "F", end="", flush=sys.stdout.isatty())
+    if wanted and not quiet:
+        print()
+    return outcomes
+
+
+def _print_failures(outcomes: list[Outcome]) -> None:
+    for each in outcomes:
+        if each.passed:
+            continue
+        print(f"\nFAIL {each.suite.file.path}:{each.test.line}: {each.test.name}")
+        for problem in each.problems:
+            for line in problem.splitlines():
+                print(f"  {line}")
+    if not all(each.passed for each in outcomes):
+        print()
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}"
+        raise UserError(msg) from error
