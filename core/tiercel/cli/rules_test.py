@@ -21,13 +21,14 @@ __all__ = ["command"]
 FAILED: Final = 1
 """Exit code if a test fails."""
 HERE: Final = (Path(),)
+STDOUT: Final = Path("-")
 
 
 @click.command("test")
 @click.argument("paths", type=PATH, nargs=-1, metavar="[FILE|DIR]...")
 @config_option
 @click.option("-k", "filter_text", default="", metavar="TEXT", help="Only tests with TEXT in their name, or in that of their file.")
-@click.option("--junit", type=PATH, metavar="FILE", help="Write the outcome as JUnit XML.")
+@click.option("--junit", type=PATH, metavar="FILE", help="Write the outcome as JUnit XML; - for standard output.")
 @json_option
 @click.pass_obj
 def command(
@@ -42,14 +43,16 @@ def command(
 
     session = open_session(setting, config_file)
     suites = Bench(session.host, files=session.files, origins=True).load(find(paths or HERE))
-    outcomes = [outcome for suite in suites for outcome in _run(suite, filter_text, quiet=as_json)]
+    outcomes = [outcome for suite in suites for outcome in _run(suite, filter_text, quiet=as_json or junit == STDOUT)]
     if not outcomes:
         msg = f'no test has "{filter_text}" in its name'
         raise UserError(msg)
-    if junit is not None:
+    if junit is not None and junit != STDOUT:
         _write(junit, report.junit(outcomes))
     if as_json:
         print_json(report.as_data(outcomes))
+    elif junit == STDOUT:
+        print(report.junit(outcomes).decode(), end="")
     else:
         _print_failures(outcomes)
         print(report.summary(outcomes))
@@ -91,5 +94,5 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror}"
+        msg = f"{path}: cannot be written: {error.strerror}; try `--junit - > {path}`"
         raise UserError(msg) from error

@@ -52,6 +52,10 @@ def test_a_failure(run: Run, tests: Path, tmp_path: Path) -> None:
     assert (root.attrib["tests"], root.attrib["failures"]) == ("2", "1")
 
 
+def test_junit_on_standard_output(run: Run, tests: Path) -> None:
+    assert ET.fromstring(run("rules", "test", "--junit", "-").out).attrib["tests"] == "2"
+
+
 def test_json(run: Run, tests: Path) -> None:
     data = json.loads(run("rules", "test", "rules", "--json").out)
     assert (data["passed"], data["failed"]) == (2, 0)
@@ -68,7 +72,7 @@ def test_filter(run: Run, tests: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "tiercel: nowhere: no such file or directory"),
+        (("nowhere",), "tiercel: nowhere: cannot be read: No such file or directory"),
         (("empty",), "tiercel: no tests found in empty (expected files with names that end in .test.yaml)"),
         (("bad.test.yaml",), 'bad.test.yaml:1:1: tets: unknown option "tets" (did you mean "tests"?)'),
         (("rules", "--junit", "no/out.xml"), "tiercel: no/out.xml: cannot be written: No such file or directory"),

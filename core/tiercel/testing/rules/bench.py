@@ -42,13 +42,15 @@ def find(paths: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
-            found.update(dict.fromkeys(sorted(path.rglob(f"*{TEST_SUFFIX}"))))
-        elif path.exists():
-            found[path] = None
-        else:
-            msg = f"{path}: no such file or directory"
-            raise UserError(msg)
+        try:
+            if path.is_dir():
+                found.update(dict.fromkeys(sorted(path.rglob(f"*{TEST_SUFFIX}"))))
+            else:
+                path.stat()
+                found[path] = None
+        except OSError as error:
+            msg = f"{path}: cannot be read: {error.strerror}"
+            raise UserError(msg) from error
     if not found:
         msg = f"no tests found in {', '.join(map(str, paths))} (expected files with names that end in {TEST_SUFFIX})"
         raise UserError(msg)

@@ -9,9 +9,10 @@ from tiercel.engine.groups import reads
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.tree import Constant, Every, Leaf, Tree
 from tiercel.fields import FieldType, Unknown
-from tiercel.lang.canonical import canonical, operand_text
+from tiercel.lang.canonical import operand_text
 from tiercel.lang.hints import checks
 from tiercel.testing.rules.compare import shown
+from tiercel.testing.rules.places import origins_of
 
 if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
@@ -57,12 +58,10 @@ class Explainer:
             yield from self._hidden(rule, event)
             return
         yield f"event {event.number} ({event.type}) came closest; false of the condition {'is' if len(false) == 1 else 'are'}"
-        origins = {check: origin for check, origin in zip(checks(rule.condition), rule.origins, strict=False)}  # noqa: C416  a name each
+        origins = {check: origin for check, origin in zip(checks(rule.condition), origins_of(rule), strict=True)}  # noqa: C416  a name each
         for leaf in dict.fromkeys(false):
-            origin = origins.get(leaf.check)
-            text = origin.text if origin is not None else canonical(leaf.check)
-            place = f" ({origin.file}:{origin.line}:{origin.column})" if origin is not None else ""
-            yield f"  {'not ' if leaf.negated else ''}{_cut(text)}{place}"
+            origin = origins[leaf.check]
+            yield f"  {'not ' if leaf.negated else ''}{_cut(origin.text)} ({origin.file}:{origin.line}:{origin.column})"
             for ref in dict.fromkeys((*reads(leaf.check.left), *reads(leaf.check.right))):
                 yield f"    {operand_text(ref)} is {_value(ref, event, generator)}"
 

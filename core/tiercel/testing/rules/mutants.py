@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from tiercel.lang.ast import And, Check, FieldRef, Node, Not, NumberValue, Or
 from tiercel.lang.evttypes import event_types
-from tiercel.lang.hints import checks
 from tiercel.ruleset.origins import CheckOrigin
+from tiercel.testing.rules.places import origins_of
 
 if TYPE_CHECKING:
     from tiercel.ruleset.model import Rule
@@ -61,22 +61,12 @@ def mutants(rule: Rule, *, known: frozenset[str] | None) -> Iterator[Mutant]:
         known: event types of its source; None if they are not known.
     """
     seen: Counter[CheckOrigin] = Counter()
-    for path, origin in zip(_paths(rule.condition, ()), _origins(rule), strict=True):
+    for path, origin in zip(_paths(rule.condition, ()), origins_of(rule), strict=True):
         seen[origin] += 1
         for kind, alter in KINDS.items():
             condition = _altered(rule.condition, path, alter) or ALWAYS
             altered = replace(rule, condition=condition, event_types=event_types(condition, known=known))
             yield Mutant(rule.name, kind, origin, seen[origin], altered)
-
-
-def _origins(rule: Rule) -> Iterator[CheckOrigin]:
-    """The origin of each check; for what the rule file does not state as a condition, the place of the rule."""
-    from tiercel.lang.canonical import canonical
-
-    leaves = list(checks(rule.condition))
-    yield from rule.origins[: len(leaves)]
-    for leaf in leaves[len(rule.origins) :]:
-        yield CheckOrigin(rule.file, rule.line, 1, canonical(leaf))
 
 
 def _paths(node: Node, path: Step) -> Iterator[Step]:
