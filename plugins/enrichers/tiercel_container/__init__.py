@@ -1,4 +1,4 @@
-"""Container fields that the control groups of a process tell: id and kind of runtime. They need no runtime's socket.
+"""Container fields. Id and kind of runtime are what the control groups of a process tell: they need no runtime's socket.
 
 The control group changes when a process is moved, which the source compares; so these fields are judged once per process.
 """
@@ -6,9 +6,11 @@ The control group changes when a process is moved, which the source compares; so
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tiercel import Field, FieldType, field, hookimpl
-from tiercel_container.cgroups import identify
+from tiercel_container.cgroups import HOST, identify
+from tiercel_container.declared import DECLARED
 
 __all__ = ["tiercel_register_fields"]
 
@@ -43,7 +45,17 @@ def _type(cgroups: str) -> str | None:
     return identify(cgroups).runtime
 
 
+@field(
+    "container.name",
+    type=FieldType.STRING,
+    inputs=("thread.cgroups",),
+    description='Name of the container: "host" outside containers, missing in them for now.',
+)
+def _name(cgroups: str) -> str | None:
+    return "host" if identify(cgroups) is HOST else None
+
+
 @hookimpl
 def tiercel_register_fields() -> Iterable[Field]:
     """The fields."""
-    return [_id, _full_id, _type]
+    return [replace(_id, suggested=True), _full_id, replace(_name, suggested=True), _type, *DECLARED]

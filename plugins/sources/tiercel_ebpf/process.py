@@ -25,6 +25,21 @@ class Image:
             self.args = " ".join(arglist)
             self.cmdline = f"{name} {self.args}" if arglist else name
 
+    @property
+    def count(self) -> Any:
+        """Number of arguments."""
+        return PENDING if self.arglist is PENDING else len(self.arglist)
+
+    @property
+    def length(self) -> Any:
+        """Bytes of the arguments, without blanks between them."""
+        return PENDING if self.arglist is PENDING else sum(len(word.encode("utf-8", "surrogateescape")) for word in self.arglist)
+
+    @property
+    def exeline(self) -> Any:
+        """First argument and the others, joined by blanks."""
+        return PENDING if self.arglist is PENDING else " ".join((self.exe, *self.arglist))
+
 
 UNKNOWN: Final = Image(PENDING, PENDING, PENDING, PENDING, PENDING)
 """Nothing is known."""

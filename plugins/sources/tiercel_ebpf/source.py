@@ -14,6 +14,7 @@ from tiercel_ebpf import records as r
 from tiercel_ebpf.bpf import Map, iterate, possible_cpus
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.journal import Journal
+from tiercel_ebpf.names import EVENT_NAMES
 from tiercel_ebpf.places import Places
 from tiercel_ebpf.process import UNKNOWN
 from tiercel_ebpf.ring import Ring, drain_descriptor
@@ -54,6 +55,7 @@ class EbpfSource(Source):
         """What the kernel program can judge."""
         return Abilities(
             event_types=frozenset(r.KINDS[1:]),
+            named_types=EVENT_NAMES,
             judged_types=frozenset({*OPENS, "connect", "dup", "dup2", "dup3", "fcntl"}),
             compared=COMPARED,
             scalars=SCALARS,

@@ -6,33 +6,30 @@ from typing import Final
 
 from tiercel import ChangePoint, SourcePlan
 
+_PARAMETERS: Final = frozenset({"evt.arg", "evt.args", "evt.info", "evt.rawarg"})
 COLLECT: Final[dict[str, frozenset[str]]] = {
-    "exe": frozenset({"proc.exepath", "proc.pexepath", "proc.aexepath", "evt.arg"}),
-    "args": frozenset(
-        {
-            "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.exeline", "proc.pexe", "proc.pcmdline", "proc.aexe",
-            "proc.acmdline", "evt.arg",
-        }
-    ),
+    "exe": frozenset({"proc.exepath", "proc.pexepath", "proc.aexepath", "proc.sid.exepath"}) | _PARAMETERS,
+    "args": _PARAMETERS | {
+        "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.cmdlenargs", "proc.exeline", "proc.pexe", "proc.pcmdline",
+        "proc.aexe", "proc.acmdline", "proc.aargs", "proc.sid.exe",
+    },
     "ppid": frozenset(
         {
             "proc.ppid", "proc.pname", "proc.pexe", "proc.pexepath", "proc.pcmdline", "proc.aname", "proc.aexe", "proc.aexepath",
-            "proc.acmdline", "proc.apid",
+            "proc.acmdline", "proc.aargs", "proc.apid", "proc.ppid.ts", "proc.ppid.duration",
         }
     ),
     "uid": frozenset({"user.uid", "user.name"}),
     "gid": frozenset({"group.gid"}),
     "loginuid": frozenset({"user.loginuid", "user.loginname"}),
-    "sid": frozenset({"proc.sid"}),
+    "sid": frozenset({"proc.sid", "proc.sname", "proc.sid.exe", "proc.sid.exepath", "proc.is_sid_leader"}),
     "tty": frozenset({"proc.tty"}),
-    "cgroups": frozenset({"thread.cgroups"}),
+    "cgroups": frozenset({"thread.cgroups", "thread.cgroup"}),
     "cwd": frozenset({"proc.cwd"}),
     "memfd": frozenset({"proc.is_exe_from_memfd"}),
-    "paths": frozenset(
-        {
-            "fd.name", "fd.realpath", "fd.nameraw", "fd.directory", "fd.filename", "evt.arg.name", "evt.arg.filename", "evt.arg",
-        }
-    ),
+    "paths": _PARAMETERS | {
+        "fd.name", "fd.realpath", "fd.nameraw", "fd.directory", "fd.filename", "fs.path.name", "fs.path.nameraw",
+    },
 }  # fmt: skip
 """What the loader can collect -> fields that need it."""
 

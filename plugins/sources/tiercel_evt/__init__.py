@@ -87,4 +87,17 @@ def tiercel_register_fields() -> Iterable[Field]:
             changes=ChangePoint.NEVER,
             description="Name of the host; the environment variable FALCO_HOSTNAME overrides it.",
         ),
+        Field(name="evt.is_async", type=FieldType.BOOL, getter=lambda _: False, description="Always false: no event is injected."),
+        *(
+            Field(name=name, type=kind, getter=lambda _: None, absent=True, description=description)
+            for name, kind, description in (
+                ("evt.asynctype", text, "Name of an injected event."),
+                ("evt.pluginname", text, "Name of the plugin that made the event."),
+                ("evt.plugininfo", text, "What that plugin says of the event."),
+                ("evt.reltime", nanoseconds, "Nanoseconds since the first event."),
+                ("evt.reltime.s", nanoseconds, "Whole seconds since the first event."),
+                ("evt.reltime.ns", nanoseconds, "Nanoseconds part of the time since the first event."),
+                ("evt.outputtime", text, "Time as the tool prints it."),
+            )
+        ),
     ]
