@@ -1,4 +1,4 @@
-"""Specialises a condition on one event type: what the type decides becomes a constant."""
+"""Specialises a condition on one event type: what the type decides, or the want of a value, becomes a constant."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from tiercel.engine.tree import NO, YES, Leaf, Tree, transform
-from tiercel.lang.ast import Check, FieldRef, ListValue, NumberValue, TextValue
+from tiercel.fields import Field
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, TextValue
+from tiercel.lang.shapes import VALUE_OF
 
-__all__ = ["EVENT_TYPE", "decide_number", "specialise"]
+__all__ = ["EVENT_TYPE", "decide_absent", "decide_number", "specialise"]
 
 EVENT_TYPE: Final = "evt.type"
 _EVENT_NUMBER: Final = "evt.num"
@@ -34,6 +36,13 @@ def decide_number(check: Check) -> bool | None:
     if (check.operator, text) in _NEVER:
         return False
     return True if (check.operator, text) in _ALWAYS else None
+
+
+def decide_absent(check: Check, field: Callable[[FieldRef], Field]) -> bool:
+    """True if a check reads a field that nothing gives a value yet: it is false then, whatever the operator."""
+    right = check.right
+    inner = right.arguments[0] if isinstance(right, Call) and right.name == VALUE_OF else None
+    return any(isinstance(side, FieldRef) and field(side).absent for side in (check.left, inner))
 
 
 def specialise(tree: Tree[Check], decide: Callable[[Check], bool | None]) -> Tree[Check]:

@@ -7,10 +7,14 @@ import dataclasses
 import pytest
 
 from tests.oracle.catalogue import CATALOGUE, FakeEvent
-from tests.unit.engine.planning import ABILITIES, plan_of, rule
+from tests.unit.engine.planning import ABILITIES, KNOWN, plan_of, rule
 from tiercel.components.source import Abilities
+from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
-from tiercel.fields import PENDING, ChangePoint
+from tiercel.fields import PENDING, ChangePoint, Field, FieldType
+from tiercel.lang.check import check_condition
+from tiercel.lang.evttypes import event_types
+from tiercel.lang.parser import parse
 from tiercel.plan import TRUE, Atom, Formula
 
 WIDE = dataclasses.replace(ABILITIES, max_classes=64, max_atoms=64)
@@ -187,3 +191,43 @@ def test_deep_conditions_can_be_planned() -> None:
         text = f"not (fd.name = /{level} {'and' if level % 2 else 'or'} ({text}))"
     source = plan_of(f"evt.type = open and ({text})").source("syscall")
     assert source.verdict(FakeEvent("open", {"proc.name": "a"})) == (1,)
+
+
+class TestAbsentFields:
+    """Fields that nothing gives a value yet."""
+
+    class WithAbsent:
+        """The catalogue, and one field without values."""
+
+        gone = Field(name="x.gone", type=FieldType.STRING, description="", getter=lambda _event: "never read", absent=True)
+
+        def get(self, name: str, source: str) -> Field | None:
+            return self.gone if name == "x.gone" else CATALOGUE.get(name, source)
+
+        def names(self, source: str) -> list[str]:
+            return [*CATALOGUE.names(source), "x.gone"]
+
+    def wanted(self, condition: str) -> tuple[frozenset[str], bool]:
+        """The types that a condition wants, and whether it matches an open by cat."""
+        catalogue = self.WithAbsent()
+        tree = check_condition(parse(condition), catalogue, "syscall", event_types=KNOWN)
+        made = dataclasses.replace(rule("r", tree), event_types=event_types(tree, known=KNOWN))
+        plan = build([made], catalogue, {"syscall": ABILITIES}, generation=1)
+        engine = Engine(plan, matching="first", hostname="h", origin="o")
+        return plan.source("syscall").wanted_types, bool(engine.evaluate(FakeEvent("open", {"proc.name": "cat"})))
+
+    @pytest.mark.parametrize(
+        ("condition", "types", "matches"),
+        [
+            ("evt.type = open and x.gone = a", set(), False),
+            ("evt.type = open and x.gone != a", set(), False),
+            ("evt.type = open and x.gone exists", set(), False),
+            ("evt.type = open and not x.gone = a", {"open"}, True),
+            ("evt.type = open and (x.gone = a or proc.name = cat)", {"open"}, True),
+            ("evt.type = open and proc.name = val(x.gone)", set(), False),
+            ("evt.type = open and not proc.name = val(x.gone)", {"open"}, True),
+            ("evt.type = open and x.gone in (a, b) or evt.type = connect and proc.name = cat", {"connect"}, False),
+        ],
+    )
+    def test_checks_on_them_are_false(self, condition: str, types: set[str], matches: bool) -> None:
+        assert self.wanted(condition) == (types, matches)

@@ -18,6 +18,7 @@ from tiercel_ebpf.wants import COLLECT, wanted
 BY_NAME = {f.name: f for f in FIELDS}
 KINDS: dict[str, type | tuple[type, ...]] = {
     "string": str, "path": str, "bool": bool, "ip": bytes, "cidr": bytes, "int64": int, "uint32": int, "uint64": int, "port": int,
+    "ns": int, "by parameter": (int, str), "flags": int,
 }  # fmt: skip
 
 

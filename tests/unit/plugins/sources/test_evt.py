@@ -39,7 +39,11 @@ def fields() -> dict[str, Field]:
 def test_names_are_those_that_every_source_has(fields: dict[str, Field]) -> None:
     assert set(fields) == {
         *("evt.num", "evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"),
-        *("evt.rawtime", "evt.rawtime.s", "evt.rawtime.ns", "evt.source", "evt.hostname"),
+        *("evt.rawtime", "evt.rawtime.s", "evt.rawtime.ns", "evt.source", "evt.hostname", "evt.is_async", "evt.asynctype"),
+        *("evt.reltime", "evt.reltime.s", "evt.reltime.ns", "evt.pluginname", "evt.plugininfo", "evt.outputtime"),
+    }
+    assert {name for name, field in fields.items() if field.absent} == {
+        *("evt.asynctype", "evt.reltime", "evt.reltime.s", "evt.reltime.ns", "evt.pluginname", "evt.plugininfo", "evt.outputtime"),
     }
 
 
