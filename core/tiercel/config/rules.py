@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,22 +62,33 @@ def load_rules(texts: list[tuple[str, str]], host: PluginHost, *, origins: bool 
     Raises:
         tiercel.RuleError: with all problems of all files.
     """
+    from tiercel.config.coverage import blind_spots
     from tiercel.ruleset.loader import load
 
     catalogue = host.fields()
     sources = catalogue.sources() | {source.event_source for source in host.sources()}
-    return load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), origins=origins)
+    loaded = load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), origins=origins)
+    blind = blind_spots(loaded.rules, catalogue, _collected(host))
+    return dataclasses.replace(loaded, warnings=(*loaded.warnings, *blind))
 
 
 def known_event_types(host: PluginHost) -> dict[str, frozenset[str]]:
     """Names that conditions may use for event types, by event source; a source that does not know them ahead is left out."""
-    known: dict[str, frozenset[str]] = {}
+    known = _collected(host)
     for source in host.sources():
-        abilities = source.abilities()
-        if abilities.event_types is not None:
-            before = known.get(source.event_source, frozenset())
-            known[source.event_source] = before | abilities.event_types | abilities.named_types
+        if source.event_source in known:
+            known[source.event_source] |= source.abilities().named_types
     return known
+
+
+def _collected(host: PluginHost) -> dict[str, frozenset[str]]:
+    """Event types that come, by event source; a source that does not know them ahead is left out."""
+    collected: dict[str, frozenset[str]] = {}
+    for source in host.sources():
+        types = source.abilities().event_types
+        if types is not None:
+            collected[source.event_source] = collected.get(source.event_source, frozenset()) | types
+    return collected
 
 
 def running(rules: RuleSet, config: Config) -> tuple[Rule, ...]:

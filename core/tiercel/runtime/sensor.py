@@ -21,6 +21,7 @@ from tiercel.config import build
 from tiercel.config.files import Files
 from tiercel.config.load import load, read
 from tiercel.config.model import Config, RunOptions, override
+from tiercel.config.coverage import BLIND
 from tiercel.config.rules import load_rules, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine
@@ -63,7 +64,11 @@ class Sensor:
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})
         rules = load_rules(rule_texts(self._config, self._plugins, files=files), self._plugins)
         for warning in rules.warnings:
-            say(str(warning))
+            if warning.code not in BLIND:
+                say(str(warning))
+        blind = {(each.file, each.line) for each in rules.warnings if each.code in BLIND}
+        if blind:
+            say(f"{len(blind)} of {len(rules.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
         self.rules = running(rules, self._config)
         self.source, self.decoder = self._build_source()
         self.plan: Plan = plan_rules(
