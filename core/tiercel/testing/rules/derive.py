@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tiercel.fields import Unknown
+from tiercel.lang.literals import encode
 from tiercel.testing.rules.clock import utc
 
 __all__ = ["TABLE", "Derivation", "derive"]
@@ -123,6 +124,8 @@ def _rows() -> Iterable[Derivation]:
     yield Derivation("evt.is_open_read", flags, lambda t, names: _opened(t, names, "O_RDONLY"), "evt.arg.flags")
     yield Derivation("evt.is_open_write", flags, lambda t, names: _opened(t, names, "O_WRONLY"), "evt.arg.flags")
     yield Derivation("evt.is_open_create", flags, lambda _, names: "O_F_CREATED" in names.split("|"), "O_F_CREATED in evt.arg.flags")
+    yield Derivation("syscall.type", ("evt.type",), lambda t: t, "evt.type")
+    yield Derivation("fs.path.name", ("evt.type", "fd.name"), lambda t, name: name if t in OPENS else None, "fd.name, of opens")
     # ---------------------------------------------------------------------------------------------------------- the process
     yield Derivation("proc.name", ("proc.cmdline",), lambda line: line.partition(" ")[0], "the first word of proc.cmdline")
     yield Derivation("proc.args", ("proc.cmdline",), lambda line: line.partition(" ")[2], "the rest of proc.cmdline")
@@ -130,8 +133,16 @@ def _rows() -> Iterable[Derivation]:
         "proc.cmdline", ("proc.name", "proc.args"), lambda name, args: f"{name} {args}" if args else name, "proc.name and proc.args"
     )
     yield Derivation("proc.args", ("proc.name",), lambda _: "", "empty if neither it nor proc.cmdline is stated")
+    yield Derivation("proc.cmdnargs", ("proc.args",), lambda args: len(args.split()), "proc.args")
+    yield Derivation("proc.cmdlenargs", ("proc.args",), lambda args: len(encode(args.replace(" ", ""))), "proc.args")
+    yield Derivation(
+        "proc.exeline", ("proc.exe", "proc.args"), lambda exe, args: f"{exe} {args}" if args else exe, "proc.exe and proc.args"
+    )
+    yield Derivation("proc.is_sid_leader", ("proc.sid", "proc.vpid"), lambda sid, vpid: sid == vpid, "proc.sid and proc.vpid")
     yield Derivation("user.uid", ("user.name",), lambda name: 0 if name == "root" else None, "user.name, of root")
     yield Derivation("user.name", ("user.uid",), lambda number: "root" if number == 0 else None, "user.uid, of root")
+    yield Derivation("group.gid", ("group.name",), lambda name: 0 if name == "root" else None, "group.name, of root")
+    yield Derivation("group.name", ("group.gid",), lambda number: "root" if number == 0 else None, "group.gid, of root")
     yield from _ancestors()
     for process in ("proc", "proc.ppid"):
         start, duration = ("proc.pid.ts" if process == "proc" else "proc.ppid.ts"), f"{process}.duration"
@@ -171,7 +182,7 @@ _CLOCK: Final = {
 """Times of the clock on the wall are in UTC: form, with nanoseconds."""
 _ON_HOST: Final = {"container.id": "host", "container.full_id": "host", "container.type": "host", "container.name": "host"}
 _OF_CONTAINERS: Final = ("container.", "k8s.", "thread.cgroups")
-_INDEXED: Final = ("proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.apid")
+_INDEXED: Final = ("proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "proc.apid")
 
 TABLE: Final = tuple(_rows())
 """All derivations for system calls, in order."""
@@ -224,8 +235,9 @@ def _lines_of_ancestors(facts: dict[str, Any]) -> None:
             continue
         if name == "proc.acmdline":
             facts.setdefault(f"proc.aname[{level}", facts[key].partition(" ")[0])
+            facts.setdefault(f"proc.aargs[{level}", facts[key].partition(" ")[2])
         elif name == "proc.aname":
-            facts.setdefault(f"proc.acmdline[{level}", facts[key])
+            facts.setdefault(f"proc.acmdline[{level}", f"{facts[key]} {facts.get(f'proc.aargs[{level}') or ''}".rstrip(" "))
 
 
 def _gather(facts: dict[str, Any], ancestor: str) -> None:
