@@ -24,6 +24,8 @@ __all__ = ["TABLE", "Derivation", "derive"]
 SOURCE: Final = "syscall"
 HOSTNAME: Final = "testhost"
 """Value of ``evt.hostname`` that no test states."""
+MAX_DIGITS: Final = 3
+"""Of the index of an ancestor: nobody has a thousand."""
 OPENS: Final = frozenset({"open", "openat", "openat2", "open_by_handle_at", "creat"})
 RETURN_DESCRIPTORS: Final = OPENS | {"dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"}
 SERVERS: Final = frozenset({"accept", "accept4", "listen", "bind"})
@@ -245,7 +247,8 @@ def _gather(facts: dict[str, Any], ancestor: str) -> None:
     if ancestor in facts:
         return
     prefix = f"{ancestor}["
-    given = {int(name[len(prefix) : -1]): value for name, value in facts.items() if name.startswith(prefix)}
+    levels = {name: name[len(prefix) : -1] for name in facts if name.startswith(prefix)}
+    given = {int(level): facts[name] for name, level in levels.items() if len(level) <= MAX_DIGITS}
     given.pop(0, None)
     if given:
-        facts[ancestor] = tuple(given.get(level) for level in range(1, min(max(given), 256) + 1))
+        facts[ancestor] = tuple(given.get(level) for level in range(1, max(given) + 1))

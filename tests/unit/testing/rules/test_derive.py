@@ -40,6 +40,7 @@ def facts(host: PluginHost, given: dict[str, Any], source: str = "syscall") -> A
         ({"proc.cmdline": "sh -c id"}, {"proc.name": "sh", "proc.args": "-c id"}),
         ({"proc.cmdline": "sh -c id", "proc.name": "x"}, {"proc.name": "x", "proc.cmdline": "sh -c id"}),
         ({"proc.aname[2]": "init"}, {"proc.aname": (None, "init"), "proc.pname": None}),
+        ({"proc.aname[" + "9" * 5_000 + "]": "x"}, {"proc.aname": None}),
         ({"proc.aname": ["bash", "init"]}, {"proc.pname": "bash", "proc.acmdline[1]": "bash", "proc.pcmdline": "bash"}),
         ({"proc.pname": "bash"}, {"proc.aname": ("bash",), "proc.pcmdline": "bash"}),
         ({"proc.acmdline[1]": "bash -i"}, {"proc.pname": "bash", "proc.pcmdline": "bash -i"}),
