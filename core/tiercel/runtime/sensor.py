@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.components.base import Context
 from tiercel.config import build
+from tiercel.config.coverage import BLIND
 from tiercel.config.files import Files
 from tiercel.config.load import load, read
 from tiercel.config.model import Config, RunOptions, override
-from tiercel.config.coverage import BLIND
 from tiercel.config.rules import load_rules, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine

@@ -55,7 +55,7 @@ def _parsed(written: str) -> tuple[Node | None, str]:
 
 
 def _canonical(case: Case, node: Node) -> Iterator[str]:
-    """Compares the canonical text. Ours writes control characters without a short escape in hexadecimal, the vectors' own reading as they are."""
+    """Compares the canonical text; ours writes control characters without a short escape in hexadecimal, the vectors as they are."""
     if "canonical_expected" in case:
         yield from differ("the text", case["canonical_expected"], canonical(node))
     elif "canonical" in case:
