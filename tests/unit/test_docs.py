@@ -166,7 +166,18 @@ def test_tests_of_rules_pass(page: Path, place: str, text: str, packages: Packag
 
 def test_the_example_has_every_section() -> None:
     [*_, schema] = [yaml.safe_load(text) for _, text in of_page(ROOT / "docs/configuration.md", "yaml") if "rule_matching" in text]
-    assert set(schema) == {"rules_files", "rule_matching", "priority", "sources", "enrichers", "outputs", "grants", "plugins"}
+    assert set(schema) == {
+        "rules_files",
+        "rule_matching",
+        "priority",
+        "rules",
+        "append_output",
+        "sources",
+        "enrichers",
+        "outputs",
+        "grants",
+        "plugins",
+    }
 
 
 class Granting(Host):

@@ -49,7 +49,7 @@ def _examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]
     """All problems, and what was found if there are none."""
     from tiercel.config.load import examine, read
     from tiercel.config.model import RunOptions, override
-    from tiercel.config.rules import load_rules, rule_texts, running
+    from tiercel.config.rules import configured, load_rules, rule_texts, running
     from tiercel.config.validate import validate
 
     reader = setting.reader()
@@ -65,7 +65,7 @@ def _examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]
     summary = ""
     try:
         texts = rule_texts(config, host, files=reader)
-        loaded = load_rules(texts, host)
+        loaded = configured(load_rules(texts, host), config, host)
         problems += loaded.warnings
         files = [config.file or "<built-in configuration>", *(name for name, _ in texts)]
         count = len(running(loaded, config))

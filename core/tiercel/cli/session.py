@@ -82,9 +82,9 @@ class Session:
 
     def rules(self) -> RuleSet:
         """The rules that the configuration names; warnings go to stderr. Raises `tiercel.ConfigError` or `tiercel.RuleError`."""
-        from tiercel.config.rules import load_rules, rule_texts
+        from tiercel.config.rules import configured, load_rules, rule_texts
 
-        loaded = load_rules(rule_texts(self.config, self.host, files=self.files), self.host)
+        loaded = configured(load_rules(rule_texts(self.config, self.host, files=self.files), self.host), self.config, self.host)
         for warning in loaded.warnings:
             print(warning, file=sys.stderr)
         return loaded

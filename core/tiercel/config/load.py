@@ -15,6 +15,8 @@ from tiercel.config.schema import SECTIONS, compose, with_defaults
 from tiercel.errors import ConfigError, Diagnostic, PluginError, UserError
 from tiercel.plugins import PluginHost
 from tiercel.registry import ComponentRegistry
+from tiercel.ruleset.extra_output import ExtraOutput
+from tiercel.ruleset.selection import Choice
 
 __all__ = ["DEFAULTS", "Validate", "examine", "load", "read"]
 
@@ -97,6 +99,8 @@ def examine(
         rules_files=_rules_files(value, file),
         rule_matching=value.get("rule_matching", "first"),
         priority=Priority.parse(value.get("priority", "debug")),
+        rules=tuple(Choice(enable=action == "enable", **what) for each in value.get("rules", ()) for action, what in each.items()),
+        append_output=tuple(_extra_output(each) for each in value.get("append_output", ())),
         grants={name: Grant(each["path"], each["mode"]) for name, each in value.get("grants", {}).items() if name != "loaders"},
         allow=allow,
         deny=deny,
@@ -144,6 +148,19 @@ def _rules_files(value: Mapping[str, Any], file: str) -> tuple[str, ...] | None:
         return None
     directory = pathlib.Path(file).absolute().parent
     return tuple(name if name.startswith("bundle:") else str(directory / name) for name in names)
+
+
+def _extra_output(entry: Mapping[str, Any]) -> ExtraOutput:
+    match = entry.get("match", {})
+    fields = [item for each in entry.get("extra_fields", ()) for item in (each.items() if isinstance(each, Mapping) else ((each, None),))]
+    return ExtraOutput(
+        source=match.get("source", ""),
+        rule=match.get("rule", ""),
+        tags=tuple(match.get("tags", ())),
+        output=entry.get("extra_output", ""),
+        fields=tuple(fields),
+        suggested=entry.get("suggested_output", False),
+    )
 
 
 def _components(section: Mapping[str, Any], registry: ComponentRegistry[Any]) -> dict[str, dict[str, Any]]:

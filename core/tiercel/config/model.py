@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from tiercel.alert import Priority
 from tiercel.config.files import absolute
+from tiercel.ruleset.extra_output import ExtraOutput
+from tiercel.ruleset.selection import Choice
 
 __all__ = ["DEFAULT_FILE", "Config", "Grant", "RunOptions", "override"]
 
@@ -43,6 +45,8 @@ class Config:
         rules_files: files, directories and ``bundle:NAME``, in order; None for all bundles of all plugins.
         rule_matching: ``first`` or ``all``: the rules that make an alert of an event.
         priority: rules that are less urgent are not loaded.
+        rules: what is enabled and disabled, in order, on top of what the rules say.
+        append_output: what is added to outputs and fields of alerts.
         sources: component id -> options, as for the other kinds.
         enrichers: see `sources`.
         outputs: see `sources`.
@@ -55,6 +59,8 @@ class Config:
     rules_files: tuple[str, ...] | None = None
     rule_matching: str = "first"
     priority: Priority = Priority.DEBUG
+    rules: tuple[Choice, ...] = ()
+    append_output: tuple[ExtraOutput, ...] = ()
     sources: Mapping[str, Options] = field(default_factory=dict)
     enrichers: Mapping[str, Options] = field(default_factory=dict)
     outputs: Mapping[str, Options] = field(default_factory=dict)

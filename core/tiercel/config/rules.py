@@ -10,13 +10,15 @@ from tiercel.config.document import CODE
 from tiercel.config.files import Files, why_unreadable
 from tiercel.errors import ConfigError, Diagnostic, UserError
 from tiercel.registry import suggest
+from tiercel.ruleset.extra_output import with_extra_output
+from tiercel.ruleset.selection import select
 
 if TYPE_CHECKING:
     from tiercel.config.model import Config
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["known_event_types", "load_rules", "rule_texts", "running"]
+__all__ = ["configured", "known_event_types", "load_rules", "rule_texts", "running"]
 
 BUNDLE: Final = "bundle:"
 
@@ -89,6 +91,21 @@ def _collected(host: PluginHost) -> dict[str, frozenset[str]]:
         if types is not None:
             collected[source.event_source] = collected.get(source.event_source, frozenset()) | types
     return collected
+
+
+def configured(loaded: RuleSet, config: Config, host: PluginHost) -> RuleSet:
+    """The rules with what the configuration says of them: what is enabled, what is added to outputs. Warns of choices that mean no rule.
+
+    Raises:
+        tiercel.ConfigError: an addition is no format for a rule that it is for.
+    """
+    where = config.file or "<built-in configuration>"
+    rules, unused = select(loaded.rules, config.rules)
+    rules, problems = with_extra_output(rules, config.append_output, host.fields())
+    if problems:
+        raise ConfigError([Diagnostic(where, 0, 0, CODE, f"append_output{problem}") for problem in problems])
+    warnings = [Diagnostic(where, 0, 0, CODE, f"rules: {choice}: there is no such rule", warning=True) for choice in unused]
+    return dataclasses.replace(loaded, rules=rules, warnings=(*loaded.warnings, *warnings))
 
 
 def running(rules: RuleSet, config: Config) -> tuple[Rule, ...]:

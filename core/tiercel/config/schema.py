@@ -21,6 +21,14 @@ REFERENCE: Final = "x-tiercel"
 """Keyword of properties that name something of the configuration: "formatter" or "grant"."""
 
 PLUGIN_NAMES: Final = {"type": "array", "items": {"type": "string", "minLength": 1}}
+CHOICE: Final = {
+    "type": "object",
+    "description": "One of rule (a name, in which * stands for any text) and tag.",
+    "properties": {"rule": {"type": "string", "minLength": 1}, "tag": {"type": "string", "minLength": 1}},
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+}
 CORE: Final[Mapping[str, Any]] = {
     "rules_files": {
         "type": "array",
@@ -36,6 +44,59 @@ CORE: Final[Mapping[str, Any]] = {
         "enum": [priority.name.lower() for priority in Priority] + ["info"],
         "default": "debug",
         "description": "Rules that are less urgent are not loaded.",
+    },
+    "rules": {
+        "type": "array",
+        "description": "Enables and disables rules by name or tag, in order, on top of what the rules say themselves.",
+        "items": {
+            "type": "object",
+            "properties": {"enable": CHOICE, "disable": CHOICE},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        },
+    },
+    "append_output": {
+        "type": "array",
+        "description": "What is added to the output and the fields of alerts.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "match": {
+                    "type": "object",
+                    "description": "Rules that it is for: those that fit all of these.",
+                    "properties": {
+                        "source": {"type": "string", "description": "Event source."},
+                        "rule": {"type": "string", "description": "Name of the rule."},
+                        "tags": {"type": "array", "items": {"type": "string"}, "description": "The rule has all of these."},
+                    },
+                    "additionalProperties": False,
+                },
+                "extra_output": {"type": "string", "minLength": 1, "description": "Format that is added to the output, behind a blank."},
+                "extra_fields": {
+                    "type": "array",
+                    "description": "Names of fields, and NAME: FORMAT for texts.",
+                    "items": {
+                        "anyOf": [
+                            {"type": "string", "minLength": 1, "description": "the name of a field"},
+                            {
+                                "type": "object",
+                                "minProperties": 1,
+                                "maxProperties": 1,
+                                "additionalProperties": {"type": "string"},
+                                "description": "one NAME: FORMAT",
+                            },
+                        ]
+                    },
+                },
+                "suggested_output": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Adds the fields that plugins suggest: container_id=%container.id and the like.",
+                },
+            },
+            "additionalProperties": False,
+        },
     },
     "grants": {
         "type": "object",

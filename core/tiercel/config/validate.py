@@ -48,6 +48,8 @@ LIMITS: Final = {
     "maxLength": "at most {} characters",
     "minItems": "at least {} entries",
     "maxItems": "at most {} entries",
+    "minProperties": "at least {} of the options",
+    "maxProperties": "at most {} of the options",
     "pattern": "text that matches {}",
     "multipleOf": "a multiple of {}",
     "const": "{}",
@@ -98,6 +100,8 @@ def _explain(document: Document, error: ValidationError, hints: Mapping[str, str
         yield document.problem(path, f"expected one of: {known} (got {got}){near}")
     elif kind in LIMITS:
         yield document.problem(path, f"expected {LIMITS[kind].format(limit)} (got {got})")
+    elif kind == "anyOf" and all(form.get("description") for form in limit):
+        yield document.problem(path, f"expected {' or '.join(form['description'] for form in limit)} (got {got})")
     else:
         yield document.problem(path, f"does not satisfy the schema's {kind} (got {got})")
 

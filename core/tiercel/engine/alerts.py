@@ -26,15 +26,22 @@ class AlertWriter:
         self._rule = rule
         self._hostname = hostname
         self._origin = origin
-        self._readers = [(field, generator.value(field.operand)) for field in rule.output.fields]
+        printed = {field.key: field for field in rule.printed}
+        self._readers = [(key, generator.value(field.operand)) for key, field in printed.items()]
 
     def write(self, event: Event, view: int) -> Alert:
         """The alert for an event that shows the view under which the rule matched."""
         rule = self._rule
-        values = {field.key: read(event) for field, read in self._readers}
+        values = {key: read(event) for key, read in self._readers}
         fields: dict[str, Any] = {
-            field.key: event.time if field.name in _TIMES else json_value(field, values[field.key]) for field, _ in self._readers
+            field.key: event.time if field.name in _TIMES else json_value(field, values[field.key]) for field in rule.output.fields
         }
+        for extra in rule.extra_fields:
+            if extra.raw:
+                (field,) = extra.format.fields
+                fields[extra.name] = json_value(field, values[field.key])
+            else:
+                fields[extra.name] = render(extra.format, values)
         fields.setdefault(_TIME, event.time)
         return Alert(
             id=alert_id(origin=self._origin, position=event.position, rule=rule.name, view=view),

@@ -179,5 +179,5 @@ class SourceRules:
     def names_of(self, state: RuleState) -> frozenset[str]:
         """Names of all fields that a rule reads or prints, with all that they are computed from."""
         groups = self.generator.groups
-        printed = (groups.of_field(ref).names for field in state.rule.output.fields for ref in reads(field.operand))
+        printed = (groups.of_field(ref).names for field in state.rule.printed for ref in reads(field.operand))
         return frozenset[str]().union(*(groups.of_check(leaf.check).names for leaf in leaves(self._trees[state.number])), *printed)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tiercel.alert import Priority
     from tiercel.errors import Diagnostic
     from tiercel.lang.ast import Node
-    from tiercel.lang.formats import Format
+    from tiercel.lang.formats import Format, FormatField
     from tiercel.ruleset.origins import CheckOrigin
     from tiercel.ruleset.requirements import PluginRequirement, Version
 
@@ -106,6 +106,11 @@ class Rule:
     file: str = ""
     line: int = 0
     origins: tuple[CheckOrigin, ...] = field(default=(), compare=False)
+
+    @property
+    def printed(self) -> tuple[FormatField, ...]:
+        """All that its alerts show: fields and transformers of the output and of what the configuration adds."""
+        return (*self.output.fields, *(each for extra in self.extra_fields for each in extra.format.fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from tiercel.config.coverage import BLIND
 from tiercel.config.files import Files
 from tiercel.config.load import load, read
 from tiercel.config.model import Config, RunOptions, override
-from tiercel.config.rules import load_rules, rule_texts, running
+from tiercel.config.rules import configured, load_rules, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import Plan
@@ -63,6 +63,7 @@ class Sensor:
         self._config: Config = override(config, options)
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})
         rules = load_rules(rule_texts(self._config, self._plugins, files=files), self._plugins)
+        rules = configured(rules, self._config, self._plugins)
         for warning in rules.warnings:
             if warning.code not in BLIND:
                 say(str(warning))

@@ -15,6 +15,8 @@ from tiercel.config.model import Config, Grant, RunOptions, override
 from tiercel.config.rules import rule_texts
 from tiercel.config.validate import apart, validate
 from tiercel.plugins import PluginHost, State
+from tiercel.ruleset.extra_output import ExtraOutput
+from tiercel.ruleset.selection import Choice
 
 FULL = """\
 rules_files:
@@ -73,10 +75,31 @@ def test_an_empty_configuration(installed: list[Distribution]) -> None:
     assert config == Config(file="/etc/tiercel/t.yaml", sources={"ebpf": {}}, outputs={"stdout": {"format": "plain"}})
 
 
+def test_rules_are_chosen_and_outputs_extended(installed: list[Distribution]) -> None:
+    text = """
+rules: [{disable: {rule: "*"}}, {enable: {tag: a}}]
+append_output:
+  - match: {source: syscall, rule: r, tags: [a]}
+    extra_output: x
+    extra_fields: [proc.name, {who: "%user.name"}]
+  - suggested_output: true
+"""
+    config, _ = load(text, "/etc/tiercel/t.yaml", validate=validate, distributions=installed)
+    assert config.rules == (Choice(enable=False, rule="*"), Choice(enable=True, tag="a"))
+    assert config.append_output == (
+        ExtraOutput(source="syscall", rule="r", tags=("a",), output="x", fields=(("proc.name", None), ("who", "%user.name"))),
+        ExtraOutput(suggested=True),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("rule_files: []", 't.yaml:1:1: rule_files: unknown option "rule_files" (did you mean "rules_files"?); known: enrichers, grants, outputs, '),
+        ("rule_files: []", 't.yaml:1:1: rule_files: unknown option "rule_files" (did you mean "rules_files"?); known: append_output, enrichers, grants, '),
+        ("rules: [{enable: {rule: a, tag: b}}]", 't.yaml:1:18: rules[0].enable: expected at most 1 of the options (got {"rule": "a", "tag": "b"})'),
+        ("rules: [{allow: {rule: a}}]", 't.yaml:1:10: rules[0].allow: unknown option "allow"; known: disable, enable'),
+        ("append_output: [{extra_fields: [1]}]", "t.yaml:1:33: append_output[0].extra_fields[0]: expected the name of a field or one NAME: FORMAT (got 1)"),
+        ("append_output: [{match: {name: a}}]", 't.yaml:1:26: append_output[0].match.name: unknown option "name"'),
         ("rules_files: a.yaml", "t.yaml:1:14: rules_files: expected a list (got text)"),
         ("rules_files: [1]", "t.yaml:1:15: rules_files[0]: expected text (got a whole number)"),
         ("rule_matching: last", 't.yaml:1:16: rule_matching: expected one of: first, all (got "last")'),

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from tiercel.errors import UserError
-from tiercel.testing.conformance import conditions, evaluate, evttypes, formats, strings
+from tiercel.testing.conformance import conditions, evaluate, evttypes, formats, strings, utils
 from tiercel.testing.conformance.cases import Case, files, read
 from tiercel.testing.conformance.exceptions import EXCEPTIONS
 from tiercel.testing.conformance.setting import Setting
@@ -24,6 +24,7 @@ KINDS: Final[Mapping[str, Callable[[Case, Setting], Iterator[str]]]] = {
     "evttypes": evttypes.event_type_set,
     "formats": formats.output_format,
     "strings": strings.string,
+    "utils": utils.util,
 }
 USER_ERROR: Final = 2
 

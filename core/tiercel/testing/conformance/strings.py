@@ -1,4 +1,4 @@
-"""Kind ``strings``: escapes of quoted text. Kind ``utils``: small functions of rule files and metrics."""
+"""Kind ``strings``: escapes of quoted text."""
 
 from __future__ import annotations
 
