@@ -29,6 +29,9 @@ MAX_DIGITS: Final = 3
 OPENS: Final = frozenset({"open", "openat", "openat2", "open_by_handle_at", "creat"})
 RETURN_DESCRIPTORS: Final = OPENS | {"dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"}
 SERVERS: Final = frozenset({"accept", "accept4", "listen", "bind"})
+NO_CALLS: Final = frozenset({"procexit", "signaldeliver"})
+SERVER: Final = "(server)"
+"""No field: whether the process has the server's end, also where rules see nothing of it."""
 _KINDS: Final = {
     "file": "f", "directory": "d", "pipe": "p", "ipv4": "4", "ipv6": "6", "unix": "u", "event": "e", "signalfd": "s", "eventpoll": "l",
     "inotify": "i", "timerfd": "t", "bpf": "b", "memfd": "m", "netlink": "n",
@@ -68,6 +71,10 @@ def _no_open(event_type: str) -> bool | None:
     return None if event_type in OPENS else False
 
 
+def _role(event_type: str) -> bool | None:
+    return True if event_type in SERVERS else False if event_type == "connect" else None
+
+
 def _endpoint(address: bytes, port: int) -> str:
     return f"{socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)}:{port}"
 
@@ -83,8 +90,8 @@ def _sides() -> Iterable[Derivation]:
             (client, remote, local),
         ):
             text = f"{if_client}, or {if_server} at the server's end"
-            yield Derivation(name, ("fd.is_server", if_server), lambda is_server, value: value if is_server else None, text)
-            yield Derivation(name, ("fd.is_server", if_client), lambda is_server, value: None if is_server else value, text)
+            yield Derivation(name, (SERVER, if_server), lambda is_server, value: value if is_server else None, text)
+            yield Derivation(name, (SERVER, if_client), lambda is_server, value: None if is_server else value, text)
     for side in "scrl":
         yield Derivation(f"fd.{side}net", (f"fd.{side}ip",), lambda address: address, f"fd.{side}ip")
         yield Derivation("fd.type", (f"fd.{side}ip",), lambda address: _FAMILIES[len(address)], "the addresses")
@@ -126,7 +133,7 @@ def _rows() -> Iterable[Derivation]:
     yield Derivation("evt.is_open_read", flags, lambda t, names: _opened(t, names, "O_RDONLY"), "evt.arg.flags")
     yield Derivation("evt.is_open_write", flags, lambda t, names: _opened(t, names, "O_WRONLY"), "evt.arg.flags")
     yield Derivation("evt.is_open_create", flags, lambda _, names: "O_F_CREATED" in names.split("|"), "O_F_CREATED in evt.arg.flags")
-    yield Derivation("syscall.type", ("evt.type",), lambda t: t, "evt.type")
+    yield Derivation("syscall.type", ("evt.type",), lambda t: None if t in NO_CALLS else t, "evt.type, of system calls")
     yield Derivation("fs.path.name", ("evt.type", "fd.name"), lambda t, name: name if t in OPENS else None, "fd.name, of opens")
     # ---------------------------------------------------------------------------------------------------------- the process
     yield Derivation("proc.name", ("proc.cmdline",), lambda line: line.partition(" ")[0], "the first word of proc.cmdline")
@@ -155,7 +162,9 @@ def _rows() -> Iterable[Derivation]:
             start, ("evt.rawtime", duration), lambda now, span: now - span if now >= span else None, f"the event's time less {duration}"
         )
     # -------------------------------------------------------------------------------------------------------- the descriptor
-    yield Derivation("fd.is_server", ("evt.type",), lambda t: t in SERVERS, "true for accept, listen and bind")
+    yield Derivation("fd.is_server", ("evt.type",), _role, "true for accept, listen and bind, false for connect")
+    yield Derivation(SERVER, ("fd.is_server",), lambda is_server: is_server, "fd.is_server")
+    yield Derivation(SERVER, ("evt.type",), lambda _: False, "the client, if nothing says otherwise")
     yield from _sides()
     yield Derivation("fd.typechar", ("fd.type",), _KINDS.get, "fd.type")
     yield Derivation("fd.type", ("fd.typechar",), _CHARACTERS.get, "fd.typechar")
@@ -199,7 +208,7 @@ def derive(facts: Mapping[str, Any], source: str, *, time: int) -> dict[str, Any
         time: nanoseconds since the epoch, of the event.
     """
     found = dict(facts)
-    time = found.setdefault("evt.rawtime", time)
+    found["evt.rawtime"] = time
     for name, (form, fraction) in _CLOCK.items():
         found.setdefault(name, utc(time, form) + (f".{time % 10**9:09d}" if fraction else ""))
     if source != SOURCE:
@@ -210,6 +219,7 @@ def derive(facts: Mapping[str, Any], source: str, *, time: int) -> dict[str, Any
         _lines_of_ancestors(found)
     for ancestor in _INDEXED:
         _gather(found, ancestor)
+    found.pop(SERVER, None)
     return found
 
 

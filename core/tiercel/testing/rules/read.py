@@ -28,6 +28,9 @@ EVENT_TYPE: Final = "evt.type"
 AT: Final = "at"
 ANCESTORS: Final = "ancestors"
 
+GIVEN: Final = {"evt.rawtime": "at: +5s", "evt.num": "nothing", "evt.source": "source: of the file"}
+"""Fields that no event states, and what to say instead."""
+
 Stated = dict[str, Any]
 """Facts of a context or event: values as text by canonical field, and those of ancestors."""
 
@@ -160,6 +163,9 @@ class _Reader:
                 [canonical] = self.decoder.facts({name: value})
             except ValueError as error:
                 self.report(where, str(error).removeprefix(f"{name}: "), at_key="unknown field" in str(error))
+                continue
+            if canonical in GIVEN:
+                self.report(where, f"follows from the test itself (expected {GIVEN[canonical]})", at_key=True)
                 continue
             if canonical in found:
                 self.report(where, f"the same field as {canonical}", at_key=True)

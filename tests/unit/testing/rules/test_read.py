@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.unit.testing.rules.test_document import TREES
 from tiercel.config.files import Files
-from tiercel.errors import ConfigError, RuleError, UserError
+from tiercel.errors import ConfigError, UserError
 from tiercel.plugins import PluginHost
 from tiercel.testing.rules.bench import Bench, Suite, find
 from tiercel.testing.rules.clock import START
@@ -77,6 +73,7 @@ def test_the_clock_goes_on_from_event_to_event(suite: Load) -> None:
         (one("events: [{evt.type: open, proc.nam: x}]\n  expect_none: true"), '3:29: tests[0].events[0].proc.nam: unknown field "proc.nam" (did you mean "proc.name"?)'),
         (one("events: [{evt.type: open, fd.num: x}]\n  expect_none: true"), '3:37: tests[0].events[0].fd.num: bad number (got "x"'),
         (one("events: [{evt.type: open, evt.arg.a: x, 'evt.arg[a]': y}]\n  expect_none: true"), "3:43: tests[0].events[0].evt.arg[a]: the same field as evt.arg[a]"),
+        (one("events: [{evt.type: open, evt.rawtime: 5}]\n  expect_none: true"), "3:29: tests[0].events[0].evt.rawtime: follows from the test itself (expected at: +5s)"),
         (one("events: [{evt.type: open, at: soon}]\n  expect_none: true"), '3:33: tests[0].events[0].at: bad time (got "soon"'),
         (one("events: [{evt.type: open}]\n  context: x\n  expect_none: true"), '4:12: tests[0].context: unknown context "x"; known: none'),
         (one("events: [{evt.type: open}]\n  expect_none: true", "contexts: {c: {proc.nme: x}}\n"), '1:16: contexts.c.proc.nme: unknown field "proc.nme"'),
@@ -149,19 +146,3 @@ def test_finding_files(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no tests found"):
         find([tmp_path / "empty"])
-
-
-NAMES = st.sampled_from(
-    ["proc.name", "proc.aname", "proc.aname[2]", "evt.arg.flags", "fd.num", "fd.sip", "evt.type", "ancestors", "at", "x["]
-)
-
-
-@given(events=st.lists(st.dictionaries(NAMES | st.text(max_size=3), TREES, max_size=4), min_size=1, max_size=3), context=TREES)
-def test_any_facts_are_read_or_refused(events: list[Any], context: Any, host: PluginHost, tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = tmp_path_factory.mktemp("any")
-    value = {"rules": ["bundle:tiercel"], "context": context, "tests": [{"name": "n", "events": events, "expect_none": True}]}
-    (directory / "a.test.yaml").write_text(json.dumps(value, ensure_ascii=False))
-    try:
-        Bench(host, files=Files()).load([directory / "a.test.yaml"])
-    except (ConfigError, RuleError) as error:
-        assert all(each.message for each in error.diagnostics)
