@@ -17,7 +17,7 @@ IMAGE: Final = ChangePoint.EXEC | ChangePoint.FORK
 class FakeProcess:
     """What process fields read."""
 
-    __slots__ = ("ancestors", "env", "exe", "name", "tty", "uid")
+    __slots__ = ("ancestors", "argv", "env", "exe", "name", "tty", "uid")
 
     ancestors: Any
     env: Any
@@ -28,11 +28,13 @@ class FakeEvent:
 
     __slots__ = (
         "address", "both", "buffer", "flags", "images", "number", "path", "paths", "pending", "port", "position", "process", "ratio",
+        "raw",
         "result", "sizes", "time", "type", "view", "views", "write",
     )  # fmt: skip
     source = "syscall"
     wants_verdict = False
     path: Any
+    raw: Any
 
     def __init__(self, event_type: str, facts: Mapping[str, Any]) -> None:
         self.type, self.time, self.number, self.position = event_type, 1_700_000_000_000_000_000, 7, 99
@@ -63,6 +65,8 @@ RAW: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "evt.ratio": ("event", "ratio"),
         "evt.sizes": ("event", "sizes"),
         "evt.buffer": ("event", "buffer"),
+        "evt.raw": ("event", "raw"),
+        "proc.argv": ("process", "argv"),
         "fd.port": ("event", "port"),
         "fd.name": ("event", "path"),
         "fd.ip": ("event", "both"),
@@ -98,6 +102,16 @@ def variable(argument: str) -> Any:
     def get(event: FakeEvent) -> Any:
         env = event.process.env
         return env if env is None or isinstance(env, Unknown) else dict(env).get(argument, "")
+
+    return get
+
+
+def parameter(argument: str) -> Any:
+    """Getter of a parameter; the parameters are a tuple of pairs."""
+
+    def get(event: FakeEvent) -> Any:
+        parameters = event.raw
+        return parameters if parameters is None or isinstance(parameters, Unknown) else dict(parameters).get(argument)
 
     return get
 
@@ -152,6 +166,11 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
             _raw("evt.ratio", FieldType.DOUBLE, FactGroup.SCALAR),
             _raw("evt.sizes", FieldType.UINT64, FactGroup.SCALAR, is_list=True),
             _raw("evt.buffer", FieldType.BYTES, FactGroup.REST),
+            _raw("proc.argv", FieldType.STRING, FactGroup.PROCESS, IMAGE, is_list=True),
+            Field(
+                name="evt.raw", type=FieldType.BY_PARAMETER, description="", argument=Argument.KEY, argument_types={"uid": FieldType.UINT32},
+                getter=parameter, in_comparison=False, in_transformer=False,
+            ),
             _raw("fd.port", FieldType.PORT, FactGroup.SCALAR, quantifier=Quantifier.EITHER),
             _raw("fd.name", FieldType.PATH, FactGroup.PLACE),
             _raw("fd.ip", FieldType.IP, FactGroup.PLACE, quantifier=Quantifier.EITHER),
@@ -190,6 +209,9 @@ def values_of(event_type: str, facts: Mapping[str, Any]) -> Any:
         if ref.name == "proc.env":
             env = facts.get("proc.env")
             return env if not isinstance(env, tuple) else dict(env).get(ref.argument, "")
+        if ref.name == "evt.raw":
+            parameters = facts.get("evt.raw")
+            return parameters if not isinstance(parameters, tuple) else dict(parameters).get(ref.argument)
         if ref.name == "proc.aname" and ref.argument is not None:
             names = facts.get("proc.aname")
             if not isinstance(names, tuple):

@@ -8,13 +8,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from tests.oracle.transformers import transformed
 from tiercel.fields import FAILED, PENDING, Argument, Field, FieldType, Quantifier
 from tiercel.lang.ast import And, Call, Check, FieldRef, ListValue, Node, Not, NumberValue, Or, TextValue
 
 __all__ = ["holds", "may"]
 
+Part = FieldRef | Call | ListValue | TextValue | NumberValue
 Values = Callable[[FieldRef], Any]
 
 
@@ -48,40 +50,50 @@ def may(node: Node, values: Values, fields: Mapping[str, Field]) -> frozenset[bo
             return frozenset(not each for each in may(operand, values, fields))
         case Check():
             sides = [node.left] if not isinstance(node.right, Call) else [node.left, node.right]
-            if any(_value(each, values) in (PENDING, FAILED) for each in sides):
+            if any(_unknown(_value(each, values, fields)) for each in sides):
                 return frozenset({True, False})
             return frozenset({_check(node, values, fields)})
     raise AssertionError(node)
 
 
-def _value(operand: FieldRef | Call, values: Values) -> Any:
+def _unknown(value: Any) -> bool:
+    return any(each in (PENDING, FAILED) for each in (value if isinstance(value, tuple) else (value,)))
+
+
+def _value(operand: Part, values: Values, fields: Mapping[str, Field]) -> Any:
+    if isinstance(operand, TextValue | NumberValue):
+        return operand.text
+    if isinstance(operand, ListValue):
+        return tuple(_value(each, values, fields) for each in operand.items)
     if isinstance(operand, FieldRef):
         return values(operand)
-    inner = operand.arguments[0]
-    assert isinstance(inner, FieldRef | Call)
-    value = _value(inner, values)
-    if value is None or value is PENDING or value is FAILED or operand.name == "val":
-        return value
-    if operand.name == "len":
-        if isinstance(value, tuple):
-            return len(value) if value else None
-        return len(_bytes(value))
-    function = {"tolower": bytes.lower, "toupper": bytes.upper, "basename": lambda raw: raw.split(b"/")[-1]}[operand.name]
-    if isinstance(value, tuple):
-        return tuple(function(_bytes(each)).decode("utf-8", "surrogateescape") for each in value)
-    return function(_bytes(value)).decode("utf-8", "surrogateescape")
+    arguments = [_argument(each, values, fields) for each in operand.arguments]
+    if operand.name == "val":
+        return _value(operand.arguments[0], values, fields)
+    return transformed(operand.name, operand.argument, arguments)
+
+
+def _argument(operand: Part, values: Values, fields: Mapping[str, Field]) -> Any:
+    """An empty list of a field is a missing value."""
+    value = _value(operand, values, fields)
+    return None if value == () and isinstance(operand, FieldRef) and fields[operand.name].is_list else value
 
 
 def _type(operand: FieldRef | Call, fields: Mapping[str, Field]) -> tuple[FieldType, Quantifier, bool]:
     if isinstance(operand, FieldRef):
         field = fields[operand.name]
         optional = field.argument in (Argument.OPTIONAL_INDEX, Argument.OPTIONAL_KEY) and operand.argument is not None
-        return field.type, Quantifier.ONE if optional else field.quantifier, field.is_list
+        kind = field.type if operand.argument is None else field.argument_types.get(operand.argument, field.type)
+        return kind, Quantifier.ONE if optional else field.quantifier, field.is_list
     if operand.name == "len":
         return FieldType.UINT64, Quantifier.ONE, False
     inner = operand.arguments[0]
-    assert isinstance(inner, FieldRef | Call)
-    return _type(inner, fields)
+    if operand.name in ("join", "concat", "getopt"):
+        return FieldType.STRING, Quantifier.ONE, operand.name == "getopt" and operand.argument is None
+    if isinstance(inner, FieldRef | Call):
+        kind, quantifier, is_list = _type(inner, fields)
+        return kind if operand.name in ("val", "b64") else FieldType.STRING, quantifier, is_list
+    return FieldType.STRING, Quantifier.ONE, isinstance(inner, ListValue)
 
 
 def _bytes(value: Any) -> bytes:
@@ -89,21 +101,37 @@ def _bytes(value: Any) -> bytes:
 
 
 def _check(check: Check, values: Values, fields: Mapping[str, Field]) -> bool:
-    left = _value(check.left, values)
+    left = _value(check.left, values, fields)
     if left is None or left is PENDING or left is FAILED or left == ():
         return False
     if check.operator == "exists":
         return True
     kind, quantifier, is_list = _type(check.left, fields)
     elements = left if isinstance(left, tuple) else (left,)
+    if kind is FieldType.UINT32 and isinstance(left, str):
+        return False  # the parameter of this event has another type
     if isinstance(check.right, Call):
-        right = _value(check.right, values)
+        right = _value(check.right, values, fields)
         if right is None or right is PENDING or right is FAILED or right == ():
             return False
         others = right if isinstance(right, tuple) else (right,)
 
         def one(element: Any) -> bool:
             return any(_compare(kind, check.operator, element, other) for other in others)
+    elif kind is FieldType.BY_PARAMETER:
+        texts, modifier = _texts(check.right), check.modifier
+
+        def one(element: Any) -> bool:
+            actual = _PYTHON[type(element)]
+            if check.operator not in _FITTING[actual]:
+                return False
+            fitting = [text for text in texts if _fits(actual, check.operator, text)]
+            if len(fitting) < len(texts) and (check.operator == "!=" or modifier == "allof"):
+                return False
+            outcomes = [_compare(actual, check.operator, element, _literal(actual, check.operator, text)) for text in fitting]
+            if modifier == "oneof":
+                return sum(outcomes) == 1
+            return bool(outcomes) and (all(outcomes) if modifier == "allof" else any(outcomes))
     else:
         texts = _texts(check.right)
 
@@ -122,6 +150,27 @@ def _check(check: Check, values: Values, fields: Mapping[str, Field]) -> bool:
     if quantifier is Quantifier.ONE and is_list and check.operator == "in":
         return all(one(element) for element in elements)
     return any(one(element) for element in elements)
+
+
+_PYTHON: Final = {
+    int: FieldType.INT64, bool: FieldType.BOOL, float: FieldType.DOUBLE, str: FieldType.STRING, bytes: FieldType.BYTES,
+}  # fmt: skip
+_EQUAL: Final = ("=", "==", "!=", "in", "intersects")
+_PARTS: Final = (*_EQUAL, "contains", "startswith", "endswith")
+_NUMBERS: Final = (*_EQUAL, "<", "<=", ">", ">=")
+_FITTING: Final = {
+    FieldType.INT64: _NUMBERS, FieldType.DOUBLE: _NUMBERS, FieldType.BOOL: _EQUAL, FieldType.BYTES: (*_PARTS, "bcontains", "bstartswith"),
+    FieldType.STRING: (*_PARTS, *_NUMBERS, "icontains", "glob", "iglob", "regex", "pmatch"),
+}  # fmt: skip
+"""Operators that fit a value whose type comes with the event."""
+
+
+def _fits(kind: FieldType, operator: str, text: str) -> bool:
+    try:
+        _literal(kind, operator, text)
+    except ValueError:
+        return False
+    return kind is not FieldType.BOOL or text in ("true", "false")
 
 
 def _texts(right: Any) -> list[str]:

@@ -18,6 +18,7 @@ EVENT_TYPES: Final = ("open", "openat", "connect")
 TEXTS: Final = (
     "", "a", "ab", "A", "aB", "b", "/", "/etc", "/etc/", "/etc/passwd", "//etc//pam.d/x", "/usr/bin/sh", "/boom/a", "é", "É", "xéy",
     "\udcc3", "x\udca9", "\udcc3z", "a\nb", "*", "[a]", "\uffff", "\U0001f600",
+    "YWI=", "YQ", "-ab", "-b", "--",
 )  # fmt: skip
 GLOBS: Final = ("*", "a*", "*b", "?", "??", "[ab]", "[!a]*", "[a-c]?", "/etc/*", "*/*", r"\*", "[a]", "é", "?\udca9", "[", "A?", "*\n*", "")
 REGEXES: Final = ("a", "a.*", ".*b", "/etc/[a-z]+", "(a|b)+", "é|.", "x.*", "[^a]", "", "A[Bb]?", "/.*/(sh|passwd)")
@@ -36,35 +37,105 @@ _VALUES: Final[dict[FieldType, tuple[Any, ...]]] = {
     FieldType.IP: ADDRESSES,
     FieldType.NET: ADDRESSES,
     FieldType.DOUBLE: (0.0, 1.0, 1.5, 2),
-}
-_OPERATORS: Final[dict[FieldType, tuple[str, ...]]] = {
-    FieldType.BYTES: ("=", "==", "!=", "in", "intersects", "contains", "startswith", "endswith", "bcontains", "bstartswith"),
-    FieldType.BOOL: ("=", "!=", "in"),
-    FieldType.IP: ("=", "!=", "in", "intersects"),
-    FieldType.NET: ("=", "!=", "in", "intersects"),
+    FieldType.BY_PARAMETER: (0, 1, 5, 1 << 63, -1, True, False, 1.0, "a", "/etc/passwd", "1", "\udcc3", b"a", b"\xff\x00"),
 }
 _TEXT_OPERATORS: Final = (
     "=", "==", "!=", "<", "<=", ">", ">=", "in", "intersects", "contains", "startswith", "endswith", "icontains", "glob", "iglob",
     "regex", "pmatch",
 )  # fmt: skip
+_ANY_OPERATORS: Final = (*_TEXT_OPERATORS, "bcontains", "bstartswith")
+_OPERATORS: Final[dict[FieldType, tuple[str, ...]]] = {
+    FieldType.BYTES: ("=", "==", "!=", "in", "intersects", "contains", "startswith", "endswith", "bcontains", "bstartswith"),
+    FieldType.BOOL: ("=", "!=", "in"),
+    FieldType.IP: ("=", "!=", "in", "intersects"),
+    FieldType.NET: ("=", "!=", "in", "intersects"),
+    FieldType.BY_PARAMETER: _ANY_OPERATORS,
+}
 _NUMBER_OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "intersects")
 _LIST_LIKE: Final = ("in", "intersects", "pmatch")
-_ARGUMENTS: Final = {"proc.env": ("HOME", "LD_PRELOAD"), "proc.aname": (None, "1", "2")}
+_ARGUMENTS: Final = {"proc.env": ("HOME", "LD_PRELOAD"), "proc.aname": (None, "1", "2"), "evt.raw": ("x", "uid")}
+
+
+Drawn = tuple[FieldRef | Call, FieldType, bool]
+"""A field or transformer, the type of its value, and whether it is a list."""
 
 
 @st.composite
-def operands(draw: st.DrawFn) -> tuple[Any, FieldType, bool]:
-    """A field or transformer, the type of its value, and whether it is a list."""
-    field = FIELDS[draw(st.sampled_from(sorted(FIELDS)))]
+def operands(draw: st.DrawFn) -> Drawn:
+    """A field, or sometimes a transformer."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(transformers(3))
+    return _field(draw, sorted(FIELDS))
+
+
+def _field(draw: st.DrawFn, names: list[str]) -> Drawn:
+    field = FIELDS[draw(st.sampled_from(names))]
     ref = FieldRef(field.name, draw(st.sampled_from(_ARGUMENTS[field.name])) if field.name in _ARGUMENTS else None)
-    if field.type.is_text and field.name != "evt.type" and draw(st.integers(0, 4)) == 0:
-        name = draw(st.sampled_from(("tolower", "toupper", "basename", "len")))
-        if name == "len":
-            return Call("len", (ref,)), FieldType.UINT64, False
-        return Call(name, (ref,)), FieldType.STRING, field.is_list
-    if field.is_list and draw(st.booleans()):
-        return Call("len", (ref,)), FieldType.UINT64, False
-    return ref, field.type, field.is_list
+    return ref, field.argument_types.get(ref.argument or "", field.type), field.is_list
+
+
+_TEXT_FIELDS: Final = sorted(
+    each.name for each in FIELDS.values() if each.type.is_text and each.name != "evt.type" and each.quantifier is Quantifier.ONE
+)  # fmt: skip
+_ONE_TEXT_FIELDS: Final = [name for name in _TEXT_FIELDS if not FIELDS[name].is_list]
+_LIST_FIELDS: Final = [each.name for each in FIELDS.values() if each.is_list]
+_PRINTED_FIELDS: Final = [*_ONE_TEXT_FIELDS, "evt.num", "evt.flags", "evt.write"]
+_OPTIONS: Final = ("", "a", "ab", "a:b", "ab:", "ab::c", "-:")
+
+
+@st.composite
+def transformers(draw: st.DrawFn, depth: int) -> Drawn:
+    """A transformer of fields, literals and other transformers; now and then without a field in it."""
+    name = draw(st.sampled_from(("tolower", "toupper", "basename", "b64", "len", "join", "concat", "getopt", "getopt")))
+    if name == "concat":
+        return Call(name, tuple(draw(st.lists(_one_text(depth), min_size=2, max_size=3)))), FieldType.STRING, False
+    if name == "join":
+        items = draw(st.one_of(_list(_one_text(depth) | _printed(), 3), _list_field(_LIST_FIELDS)))
+        return Call(name, (draw(_one_text(0)), items)), FieldType.STRING, False
+    if name == "getopt":
+        letter = draw(st.sampled_from((None, "a", "b", "?")))
+        items = draw(st.one_of(_list(_one_text(depth), 3), _list_field(["proc.argv", "ka.images"])))
+        return Call(name, (items, TextValue(draw(st.sampled_from(_OPTIONS)))), letter), FieldType.STRING, letter is None
+    if name == "len" and draw(st.booleans()):
+        return Call(name, (draw(_list(_one_text(depth), 3) | _list_field([*_LIST_FIELDS])),)), FieldType.UINT64, False
+    if name in ("len", "b64") and draw(st.integers(0, 3)) == 0:
+        return Call(name, (FieldRef("evt.buffer"),)), FieldType.UINT64 if name == "len" else FieldType.BYTES, False
+    inner, _, is_list = draw(_text_field(depth))
+    return Call(name, (inner,)), FieldType.UINT64 if name == "len" else FieldType.STRING, is_list and name != "len"
+
+
+@st.composite
+def _text_field(draw: st.DrawFn, depth: int) -> Drawn:
+    if depth and draw(st.booleans()):
+        operand, kind, is_list = draw(transformers(depth - 1))
+        if kind.is_text:
+            return operand, kind, is_list
+    return _field(draw, _TEXT_FIELDS)
+
+
+@st.composite
+def _one_text(draw: st.DrawFn, depth: int) -> Any:
+    if depth and draw(st.integers(0, 2)) == 0:
+        operand, kind, is_list = draw(transformers(depth - 1))
+        if kind.is_text and not is_list:
+            return operand
+    if draw(st.booleans()):
+        return TextValue(draw(st.sampled_from(TEXTS)))
+    return _field(draw, _ONE_TEXT_FIELDS)[0]
+
+
+@st.composite
+def _printed(draw: st.DrawFn) -> Any:
+    return _field(draw, _PRINTED_FIELDS)[0]
+
+
+@st.composite
+def _list_field(draw: st.DrawFn, names: list[str]) -> Any:
+    return _field(draw, names)[0]
+
+
+def _list(items: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[ListValue]:
+    return st.lists(items, max_size=most).map(lambda found: ListValue(tuple(found)))
 
 
 def operators_of(kind: FieldType, *, is_list: bool = False) -> tuple[str, ...]:
@@ -80,6 +151,9 @@ def literals_of(kind: FieldType, operator: str) -> tuple[str, ...]:
         return ("61", "ff00", "00")
     if kind.is_text:
         return {"glob": GLOBS, "iglob": GLOBS, "regex": REGEXES, "pmatch": PATHS}.get(operator, TEXTS)
+    if kind is FieldType.BY_PARAMETER:
+        special = {"glob": GLOBS, "iglob": GLOBS, "regex": REGEXES, "pmatch": PATHS}.get(operator, ())
+        return special or ("0", "1", "0x5", "-1", "a", "true", "false", "\udcc3", "")
     if kind is FieldType.BYTES:
         return ("", "a", "ab", "\udcff")
     if kind is FieldType.BOOL:
@@ -109,7 +183,7 @@ def checks(draw: st.DrawFn) -> Check:
     if draw(st.integers(0, 12)) == 0:
         return Check(left, "exists", None)
     operator = draw(st.sampled_from(operators_of(kind, is_list=is_list)))
-    if operator not in ("pmatch", "regex") and kind is not FieldType.NET and draw(st.integers(0, 9)) == 0:
+    if operator not in ("pmatch", "regex") and kind not in (FieldType.NET, FieldType.BY_PARAMETER) and draw(st.integers(0, 9)) == 0:
         other, other_kind, other_list = draw(operands())
         if (other_kind, other_list) == (kind, is_list) and other != FieldRef("evt.type"):
             return Check(left, operator, other if isinstance(other, Call) else Call("val", (other,)))
@@ -138,6 +212,9 @@ def _value(name: str) -> st.SearchStrategy[Any]:
     one = st.sampled_from(_VALUES.get(field.type, NUMBERS))
     if name == "proc.env":
         return st.lists(st.tuples(st.sampled_from(("HOME", "LD_PRELOAD")), st.sampled_from(TEXTS)), max_size=2).map(tuple)
+    if name == "evt.raw":
+        typed = st.sampled_from((*NUMBERS, "a"))
+        return st.tuples(st.tuples(st.just("x"), one), st.tuples(st.just("uid"), typed))
     if name in ("fd.ip", "fd.net", "fd.port"):
         return st.one_of(st.tuples(one, one), one)
     if field.is_list or name == "proc.aname":

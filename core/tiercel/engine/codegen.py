@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from tiercel.engine.groups import Groups, reads
+from tiercel.engine.groups import Groups
 from tiercel.engine.guard import FieldGuard
 from tiercel.engine.literals import literals
 from tiercel.engine.nodes import Namespace, all_true, any_true, call, constant, is_type, load, negation, store
@@ -22,7 +22,7 @@ from tiercel.engine.transformers import present, transformer
 from tiercel.engine.tree import Constant, Every, Leaf, Tree
 from tiercel.errors import UserError
 from tiercel.fields import Argument, Field, Quantifier, Unknown
-from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, Operand, TextValue
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, Operand, TextValue, reads
 from tiercel.lang.shapes import VALUE_OF, Shape, shape_of
 
 __all__ = ["Generator"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiercel.fields import ChangePoint, FactGroup, Field
-from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, TextValue
+from tiercel.lang.ast import Check, FieldRef, reads
 from tiercel.lang.view import lookup
 
 if TYPE_CHECKING:
     from tiercel.lang.view import FieldsView
 
-__all__ = ["Facts", "Groups", "reads"]
+__all__ = ["Facts", "Groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,6 @@ class Facts:
     changes: ChangePoint
     raw: tuple[FieldRef, ...]
     names: frozenset[str]
-
-
-def reads(operand: object) -> Iterator[FieldRef]:
-    """The fields that an operand or the right side of a check reads, from left to right."""
-    match operand:
-        case FieldRef():
-            yield operand
-        case Call(arguments=parts) | ListValue(items=parts):
-            for part in parts:
-                yield from reads(part)
-        case TextValue() | NumberValue() | None:
-            return
 
 
 class Groups:

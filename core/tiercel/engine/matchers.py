@@ -14,6 +14,7 @@ import re2
 
 from tiercel.engine.glob import is_glob, translate
 from tiercel.engine.text import clean, encoded, has_fragments
+from tiercel.lang.patterns import re2_options
 
 __all__ = ["glob", "in_networks", "path_prefix", "regex"]
 
@@ -45,13 +46,7 @@ def regex(pattern: str) -> Callable[[str], bool]:
 
 
 def _compile(pattern: str, *, posix: bool = False, latin: bool = False) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    options.posix_syntax = options.longest_match = posix
-    if latin:
-        options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(pattern.encode("latin-1") if latin else pattern, options)
+    return re2.compile(pattern.encode("latin-1") if latin else pattern, re2_options(posix=posix, latin=latin))
 
 
 class _Node:
@@ -113,7 +108,11 @@ def in_networks(networks: Iterable[tuple[bytes, int]]) -> Callable[[bytes], bool
     return match
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def cached_glob(pattern: str, ignore_case: bool) -> Callable[[str], bool]:  # noqa: FBT001  a cache key
-    """`glob` for patterns that come from a field."""
-    return glob(pattern, ignore_case=ignore_case)
+    """`glob` for patterns that come from a field; one that is too large matches nothing."""
+    error: type[Exception] = re2.error
+    try:
+        return glob(pattern, ignore_case=ignore_case)
+    except error:
+        return lambda _text: False

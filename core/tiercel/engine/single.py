@@ -13,8 +13,8 @@ from tiercel.engine.matchers import glob, in_networks, path_prefix, regex
 from tiercel.engine.nodes import Namespace, Value, all_true, any_true, call, compare, constant, is_type, load, method, negation
 from tiercel.engine.text import encoded, has_fragments, lower
 from tiercel.fields import FieldType
-from tiercel.lang.literals import literal, parse_hex
-from tiercel.lang.operators import HEX_OPERATORS, operators_of
+from tiercel.lang.literals import literal
+from tiercel.lang.operators import operators_of
 
 __all__ = ["EQUAL", "MEMBER", "ORDER", "predicate", "single", "types_of"]
 
@@ -147,7 +147,7 @@ def predicate(kind: FieldType, operator: str, literals: Sequence[Any], *, modifi
 class _ByValue:
     """A check on a value whose type is known when it comes; false for one that the operator or the literals do not fit."""
 
-    def __init__(self, operator: str, texts: Sequence[str], modifier: str, names: Namespace) -> None:
+    def __init__(self, operator: str, texts: Sequence[str | bytes], modifier: str, names: Namespace) -> None:
         self._check = operator, texts, modifier
         self._names = names
         self._tests: dict[type, Callable[[Any], bool]] = {}
@@ -164,10 +164,10 @@ class _ByValue:
         field_type = _BY_PYTHON.get(kind)
         if field_type is None or operator not in operators_of(field_type, is_list=False):
             return _never
-        values = []
-        for text in texts:
+        values: list[Any] = []
+        for text in texts:  # bytes where the operator takes hexadecimal digits
             try:
-                values.append(parse_hex(text) if operator in HEX_OPERATORS else literal(text, _type_of_number(text, field_type)))
+                values.append(literal(text, _type_of_number(text, field_type)) if isinstance(text, str) else text)
             except ValueError:
                 if modifier == "allof" or operator == "!=":
                     return _never

@@ -12,7 +12,7 @@ from tiercel.engine.aliases import Resolve, with_aliases
 from tiercel.engine.classes import Judged, merge
 from tiercel.engine.codegen import Generator
 from tiercel.engine.formula import atom_tree, numbered
-from tiercel.engine.groups import Groups, reads
+from tiercel.engine.groups import Groups
 from tiercel.engine.masks import mask_function
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.program import Program, RuleState, Step
@@ -21,7 +21,7 @@ from tiercel.engine.simplify import decide_absent, decide_number, specialise
 from tiercel.engine.tree import NO, Leaf, Tree, leaves
 from tiercel.engine.verdict import believable, guards_of, verdict_function
 from tiercel.fields import ChangePoint
-from tiercel.lang.ast import Check
+from tiercel.lang.ast import Check, reads
 from tiercel.lang.view import FieldsView
 from tiercel.plan import JudgedType, SourcePlan
 from tiercel.ruleset.model import Rule

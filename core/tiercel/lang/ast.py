@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = [
     "And", "Call", "Check", "FieldRef", "ListName", "ListValue", "MacroRef", "Node", "Not", "NumberValue", "Operand", "Or", "Right",
-    "TextValue",
+    "TextValue", "reads",
 ]  # fmt: skip
 
 
@@ -109,3 +110,15 @@ class Or:
 
 
 Node = And | Or | Not | Check | MacroRef
+
+
+def reads(operand: object) -> Iterator[FieldRef]:
+    """The fields that an operand or the right side of a check reads, from left to right."""
+    match operand:
+        case FieldRef():
+            yield operand
+        case Call(arguments=parts) | ListValue(items=parts):
+            for part in parts:
+                yield from reads(part)
+        case _:
+            return

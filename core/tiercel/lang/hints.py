@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, MacroRef, Node, Not, Or, TextValue
+from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, MacroRef, Node, Not, Or, TextValue, reads
+from tiercel.lang.parser import parse_operand
 from tiercel.lang.patterns import is_simple
-from tiercel.lang.view import FieldsView
+from tiercel.lang.view import FieldsView, lookup
 
 __all__ = ["Hint", "checks", "hints", "is_deprecated"]
 
@@ -55,8 +56,9 @@ def hints(node: Node, catalogue: FieldsView, source: str) -> list[Hint]:
 
 def _of_check(check: Check, catalogue: FieldsView, source: str) -> Iterator[Hint]:
     left = check.left.name if isinstance(check.left, FieldRef) else ""
-    if is_deprecated(left):
-        yield Hint("LOAD_DEPRECATED_ITEM", f"usage of deprecated field '{left}' has been detected in the condition", check.position)
+    for ref in (*reads(check.left), *reads(check.right)):
+        if is_deprecated(ref.name):
+            yield Hint("LOAD_DEPRECATED_ITEM", f"usage of deprecated field '{ref.name}' has been detected in the condition", ref.position)
     right = check.right
     if isinstance(right, ListName):
         yield Hint("LOAD_COMPILE_CONDITION", f'no list has the name "{right.name}"; it is taken as the text "{right.name}"', right.position)
@@ -71,8 +73,22 @@ def _of_check(check: Check, catalogue: FieldsView, source: str) -> Iterator[Hint
                 "LOAD_COMPILE_CONDITION",
                 f'"{value.text}" is no more than text; use =, contains, startswith or endswith, which are faster', value.position,
             )  # fmt: skip
-        elif catalogue.get(value.text, source) is not None:
-            yield Hint(
-                "LOAD_COMPILE_CONDITION",
-                f"'{value.text}' may be a valid field misused as a const string value; compare with val({value.text})", value.position,
-            )  # fmt: skip
+        else:
+            yield from _misused(value, catalogue, source)
+
+
+def _misused(value: TextValue, catalogue: FieldsView, source: str) -> Iterator[Hint]:
+    """A hint if a text reads like a field that exists, or like a transformer."""
+    text = value.text
+    if "." not in text and "(" not in text:
+        return
+    try:
+        operand, end = parse_operand(text, 0)
+        if isinstance(operand, FieldRef):
+            lookup(operand, catalogue, source)
+    except ValueError:
+        return
+    if end == len(text):
+        what, advice = ("field", f"compare with val({text})") if isinstance(operand, FieldRef) else ("transformer", "leave the quotes out")
+        message = f"'{text}' may be a valid {what} misused as a const string value; {advice}"
+        yield Hint("LOAD_COMPILE_CONDITION", message, value.position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,29 @@ def test_every_operator_on_every_value(name: str) -> None:
             check = Check(FieldRef(name), operator, ListValue((text,)) if operator in ("in", "intersects", "pmatch") else text)
             matches = generator.condition(Leaf(check), may=False)
             wrong += [(check, event) for event in events if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS)]
+    assert not wrong[:5]
+
+
+def checks_of(ref: FieldRef, operator: str) -> Iterator[Check]:
+    """Checks with one literal, with none, two, and with every modifier."""
+    texts = [TextValue(text) for text in literals_of(FieldType.BY_PARAMETER, operator)]
+    lists = [ListValue(chosen) for chosen in ((), *itertools.combinations(texts, 1), *itertools.combinations(texts, 2))]
+    if operator in ("in", "intersects", "pmatch"):
+        yield from (Check(ref, operator, each) for each in lists)
+        return
+    yield from (Check(ref, operator, each) for each in texts)
+    if operator[0] not in "<>":
+        yield from (Check(ref, operator, each, modifier) for each in lists for modifier in ("oneof", "anyof", "allof"))
+
+
+@pytest.mark.parametrize("operator", operators_of(FieldType.BY_PARAMETER))
+def test_every_operator_on_parameters_of_every_type(operator: str) -> None:
+    """What does not fit is false, and nothing raises."""
+    generator, wrong = Generator(Groups(CATALOGUE, "syscall")), []
+    events = [("open", {"evt.raw": (("x", value),)}) for value in (*values_for(FIELDS["evt.raw"]), None, PENDING)]
+    for check in checks_of(FieldRef("evt.raw", "x"), operator):
+        matches = generator.condition(Leaf(check), may=False)
+        wrong += [(check, event) for event in events if matches(FakeEvent(*event)) is not holds(check, values_of(*event), FIELDS)]
     assert not wrong[:5]
 
 

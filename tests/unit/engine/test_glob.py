@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiercel.engine.matchers import glob, path_prefix
+from tiercel.engine.matchers import cached_glob, glob, path_prefix
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,8 @@ def test_glob_that_ignores_the_case_of_ascii_letters(pattern: str, text: str, ma
 )
 def test_path_prefix(paths: tuple[str, ...], text: str, match: bool) -> None:
     assert path_prefix(paths)(text) is match
+
+
+def test_a_pattern_of_an_event_that_is_too_large_matches_nothing() -> None:
+    assert cached_glob("*a", ignore_case=False)("ba")
+    assert not cached_glob("?" * 200_000, ignore_case=False)("?" * 200_000)

@@ -113,7 +113,13 @@ def test_all_problems_at_once() -> None:
     assert [offset for _, offset in caught.value.problems] == [0, 29, 34]
 
 
-@given(st.text(st.sampled_from("% proc.nameaev[]0()'\"*"), max_size=30))
+PIECES = (
+    "%", "5", "proc.name", "proc.aname", "[1]", "fd.types", "toupper(", "len(", "join('-', ", "concat(", "getopt(",
+    "(", ")", ", ", "'a'", " ", "x", "*",
+)  # fmt: skip
+
+
+@given(st.text(st.sampled_from("% proc.nameaev[]0()'\"*"), max_size=30) | st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
 def test_any_text_is_an_output_or_refused(text: str) -> None:
     found: tuple[tuple[str, int], ...] = ()
     try:

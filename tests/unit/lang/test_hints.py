@@ -17,6 +17,11 @@ from tiercel.lang.patterns import check_regex, is_simple
         ("proc.name in shells", "LOAD_COMPILE_CONDITION", 13),
         ("ka.verb in (x, <NA>)", "LOAD_UNSAFE_NA_CHECK", 15),
         ("a and evt.dir = <", "LOAD_DEPRECATED_ITEM", 6),
+        ("proc.name = 'evt.arg.flags'", "LOAD_COMPILE_CONDITION", 12),
+        ("proc.name in (a, 'proc.aname[2]')", "LOAD_COMPILE_CONDITION", 17),
+        ("proc.name = 'toupper(proc.exe)'", "LOAD_COMPILE_CONDITION", 12),
+        ("tolower(evt.dir) = x", "LOAD_DEPRECATED_ITEM", 8),
+        ("proc.name = val(evt.dir)", "LOAD_DEPRECATED_ITEM", 16),
         ("evt.latency.s exists", "LOAD_DEPRECATED_ITEM", 0),
     ],
 )
@@ -26,8 +31,12 @@ def test_hints(text: str, code: str, position: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["proc.name = bash", "ka.verb contains <NA>", "proc.name regex a|b", "proc.name = val(proc.exe)", "not (a or b)"]
-)
+    "text",
+    [
+        "proc.name = 'proc.exe '", "proc.name = 'toupper(x'", "proc.name = toupper", "proc.name = evt.arg", "proc.name = proc.name.x",
+        "proc.name = bash", "ka.verb contains <NA>", "proc.name regex a|b", "proc.name = val(proc.exe)", "not (a or b)",
+    ],
+)  # fmt: skip
 def test_nothing_to_say(text: str) -> None:
     assert hints(parse(text), CATALOGUE, "syscall") == []
 
@@ -44,6 +53,7 @@ def test_patterns_with_a_point(pattern: str) -> None:
 
 def test_patterns_are_re2_in_posix_syntax() -> None:
     check_regex("(a|b)*[[:alpha:]]+\udcff")
-    for pattern in (r"\d", "(?=a)", "a{2000}", "*", "(?i)a"):
+    bomb = "|".join(f".{{{number}}}" for number in range(900, 935))
+    for pattern in (bomb, r"\d", "(?=a)", "a{2000}", "*", "(?i)a"):
         with pytest.raises(ValueError, match="invalid regex pattern"):
             check_regex(pattern)
