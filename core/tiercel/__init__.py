@@ -23,6 +23,7 @@ from tiercel.errors import (
 )
 from tiercel.event import Event, RawBatch
 from tiercel.fields import ANY_SOURCE, FAILED, PENDING, Argument, ChangePoint, FactGroup, Field, FieldType, Quantifier, Unknown
+from tiercel.fspath import join_path
 from tiercel.hookspecs import hookimpl
 from tiercel.plan import TRUE, Atom, Formula, JudgedType, SourcePlan
 
@@ -71,4 +72,5 @@ __all__ = [
     "UserError",
     "field",
     "hookimpl",
+    "join_path",
 ]

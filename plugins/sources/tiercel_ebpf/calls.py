@@ -136,7 +136,7 @@ CALL_FIELDS: Final = (
     _field("thread.nametid", _TEXT, lambda e: f"{e.image.name}{e.tid}", "proc.name and thread.tid.", group=_REST),
     _field("fd.connected", _BOOL, _connected, "True for a connect that succeeded; no other event keeps track of it."),
     _field("fd.name_changed", _BOOL, _named, "True for a connect that named the socket."),
-    _field("fs.path.name", _TEXT, _path, "Path of an open, absolute; missing if it failed.", group=_REST),
+    _field("fs.path.name", _TEXT, _path, "Path of an open, absolute; missing if it failed.", group=_REST, names_file=True),
     _field("fs.path.nameraw", _TEXT, _raw_path, "That path, as the caller wrote it.", group=_REST),
     _field("fd.is_server", _BOOL, lambda e: False if e.type == "connect" else None, "False for connect; not known for others."),
 )  # fmt: skip

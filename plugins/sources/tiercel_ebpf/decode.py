@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability
+from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability, join_path
 from tiercel_ebpf import records as r
-from tiercel_ebpf.event import SyscallEvent, clean
+from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
 from tiercel_ebpf.sockets import tuple_text
 from tiercel_ebpf.wants import wanted
@@ -355,11 +355,9 @@ class SyscallDecoder(Decoder):
     def _text(event: SyscallEvent) -> str | None:
         """The caller's path made absolute; None if the top of the directory that it starts from is not known."""
         text = event.nameraw = event.string(r.TEXT)
-        if not text.startswith("/"):
-            if event.flags & r.F_CUT_BASE:
-                return None
-            text = f"{event.string(r.BASE)}/{text}"
-        return clean(text)
+        if event.flags & r.F_CUT_BASE and not text.startswith("/"):
+            return None
+        return join_path(event.string(r.BASE), text)
 
     def _origin(self, inside: str, device: int) -> str | None:
         """The path by which the host reaches a file behind a bind mount; None if its file system's root is not mounted anywhere."""

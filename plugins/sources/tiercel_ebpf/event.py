@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING, Any
 
 from tiercel import PENDING
@@ -11,14 +10,6 @@ from tiercel_ebpf import records as r
 if TYPE_CHECKING:
     from tiercel_ebpf.decode import SyscallDecoder
     from tiercel_ebpf.process import Image, Process
-
-
-def clean(path: str) -> str:
-    """A path without ``.``, ``..``, double or trailing slashes, by its text alone."""
-    if "//" not in path and "/." not in path and not path.endswith("/"):
-        return path
-    path = posixpath.normpath(path)
-    return path[1:] if path.startswith("//") else path
 
 
 class SyscallEvent:

@@ -207,14 +207,14 @@ class TestAbsentFields:
         def names(self, source: str) -> list[str]:
             return [*CATALOGUE.names(source), "x.gone"]
 
-    def wanted(self, condition: str) -> tuple[frozenset[str], bool]:
+    def wanted(self, condition: str) -> tuple[set[str], bool]:
         """The types that a condition wants, and whether it matches an open by cat."""
         catalogue = self.WithAbsent()
         tree = check_condition(parse(condition), catalogue, "syscall", event_types=KNOWN)
         made = dataclasses.replace(rule("r", tree), event_types=event_types(tree, known=KNOWN))
         plan = build([made], catalogue, {"syscall": ABILITIES}, generation=1)
         engine = Engine(plan, matching="first", hostname="h", origin="o")
-        return plan.source("syscall").wanted_types, bool(engine.evaluate(FakeEvent("open", {"proc.name": "cat"})))
+        return set(plan.source("syscall").wanted_types), bool(engine.evaluate(FakeEvent("open", {"proc.name": "cat"})))
 
     @pytest.mark.parametrize(
         ("condition", "types", "matches"),

@@ -4,13 +4,11 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.unit.tiercel_ebpf.made import SECOND, Kernel, batch, connected, decode, decoder, image, opened, plan, record
 from tiercel import PENDING
 from tiercel_ebpf import records as r
-from tiercel_ebpf.event import SyscallEvent, clean
+from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.process import UNKNOWN
 
 
@@ -362,16 +360,6 @@ def test_describe() -> None:
     (got,) = decode(made, opened(real="/a", text="b", base="/c"), read=made.describe)
     assert got["type"] == "openat"
     assert (got["strings"]["real"], got["strings"]["text"], got["strings"]["base"]) == ("/a", "b", "/c")
-
-
-@given(st.lists(st.sampled_from(["/", "a", "..", ".", "//", "b", "/."]), max_size=8).map("".join))
-def test_clean_is_idempotent_and_plain(text: str) -> None:
-    path = clean("/" + text)
-    assert path == "/" or not path.endswith("/")
-    assert path.startswith("/")
-    assert not path.startswith("//")
-    assert not {".", ".."} & set(path.split("/"))
-    assert clean(path) == path
 
 
 def test_unknown_is_nobodys_image() -> None:
