@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from tiercel.engine.groups import reads
 from tiercel.errors import Diagnostic
-from tiercel.lang.ast import Check
+from tiercel.lang.ast import Check, reads
 from tiercel.lang.hints import checks
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tiercel.engine.groups import reads
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.tree import Constant, Every, Leaf, Tree
 from tiercel.fields import FieldType, Unknown
+from tiercel.lang.ast import reads
 from tiercel.lang.canonical import operand_text
 from tiercel.lang.hints import checks
 from tiercel.testing.rules.compare import shown

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from tiercel.engine.engine import Engine
-from tiercel.engine.groups import reads
 from tiercel.engine.nnf import normal_form
 from tiercel.event import RawBatch
 from tiercel.fields import FieldType, Unknown
-from tiercel.lang.ast import Check, FieldRef
+from tiercel.lang.ast import Check, FieldRef, reads
 from tiercel.lang.canonical import operand_text
 from tiercel.lang.hints import checks
 from tiercel.testing.rules.clock import START, utc
