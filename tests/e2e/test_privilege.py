@@ -143,3 +143,20 @@ def test_without_root_one_line_says_how_to_get_it(installed: Path) -> None:
         f"tiercel: source ebpf: needs root to load its program into the kernel (got uid {nobody.pw_uid}); run `sudo tiercel run`, "
         "which drops its privilege right after"
     ]
+
+
+def test_root_checks_and_tests_rules_that_only_root_may_read(installed: Path, as_root: None, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    (locked / "rules").mkdir(parents=True)
+    (locked / "rules/r.yaml").write_text(RULES.format(folder="/x"))
+    test = "{name: n, events: [{evt.type: open, fd.name: /x/watched, proc.name: cat}], expect: [{rule: watched}]}"
+    (locked / "rules/r.test.yaml").write_text(f"tests: [{test}]\n")
+    locked.chmod(0o700)
+    for arguments, said in (
+        (("check", "-r", locked / "rules/r.yaml"), "1 of 1 rules would run"),
+        (("check", "-r", locked / "rules"), "1 of 1 rules would run"),
+        (("rules", "test", locked / "rules"), "1 passed, 0 failed"),
+    ):
+        done = subprocess.run([installed / "tiercel", *arguments], capture_output=True, text=True, check=False, timeout=60, cwd="/")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[-1] == said

@@ -49,14 +49,34 @@ class Files:
         Raises:
             OSError: the directory cannot be listed.
         """
-        below = f"{READ}{absolute(path)}/"
-        granted = sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))
+        granted = self._granted_below(path)
         if granted:
-            return [path / name for name in granted if not name.endswith(TEST_SUFFIX)]
-        if not path.is_dir():
+            return [each for each in granted if not each.name.endswith(TEST_SUFFIX)]
+        if READ + absolute(path) in self._grants or not path.is_dir():  # a granted file may lie where this process cannot look
             return [path]
         files = (each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIX))
         return sorted(each for each in files if each.is_file())
+
+    def tests(self, path: Path) -> list[Path]:
+        """The test files of a directory and of those below it; the path itself if it is no directory.
+
+        Raises:
+            OSError: there is no such path, or it cannot be read.
+        """
+        granted = self._granted_below(path)
+        if granted:
+            return [each for each in granted if each.name.endswith(TEST_SUFFIX)]
+        if READ + absolute(path) in self._grants:
+            return [path]
+        if path.is_dir():
+            return sorted(path.rglob(f"*{TEST_SUFFIX}"))
+        path.stat()
+        return [path]
+
+    def _granted_below(self, path: Path) -> list[Path]:
+        """What the supervisor opens of a directory, by name."""
+        below = f"{READ}{absolute(path)}/"
+        return [path / name for name in sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))]
 
 
 def absolute(path: Path) -> str:

@@ -244,6 +244,10 @@ class TestRules:
         assert files.read(Path("/root/rules/a.yaml")) == "content of read:/root/rules/a.yaml"
         assert files.read(Path("/root/x/../rules/a.yaml")) == "content of read:/root/rules/a.yaml"
         assert files.expand(Path("/root/one.yaml")) == [Path("/root/one.yaml")]
+        both = Files(Reader(), ["read:/root/rules/b.yaml", "read:/root/rules/b.test.yaml", "read:/root/one.test.yaml"])
+        assert both.expand(Path("/root/rules")) == [Path("/root/rules/b.yaml")]
+        assert both.tests(Path("/root/rules")) == [Path("/root/rules/b.test.yaml")]
+        assert both.tests(Path("/root/one.test.yaml")) == [Path("/root/one.test.yaml")]
         (tmp_path / "open.yaml").write_text("mine")
         assert files.read(tmp_path / "open.yaml") == "mine"
 

@@ -34,8 +34,12 @@ OVERRIDES: Final = " (lists and macros)"
 """Stands behind the name of a test file where its own lists and macros are meant."""
 
 
-def find(paths: Iterable[Path]) -> list[Path]:
+def find(paths: Iterable[Path], *, files: Files) -> list[Path]:
     """The test files among paths: files as they are, of directories all ``*.test.yaml`` below them, each once.
+
+    Args:
+        paths: files and directories.
+        files: how they are read.
 
     Raises:
         tiercel.UserError: a path does not exist, or there is no test.
@@ -43,11 +47,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         try:
-            if path.is_dir():
-                found.update(dict.fromkeys(sorted(path.rglob(f"*{TEST_SUFFIX}"))))
-            else:
-                path.stat()
-                found[path] = None
+            found.update(dict.fromkeys(files.tests(path)))
         except OSError as error:
             msg = f"{path}: cannot be read: {error.strerror}"
             raise UserError(msg) from error

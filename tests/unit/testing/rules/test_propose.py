@@ -79,6 +79,6 @@ def test_proposals_pass(host: PluginHost, repository: Path, tmp_path: Path) -> N
     found = proposed(suite)
     assert len(found) >= 15
     (tmp_path / "p.test.yaml").write_text(as_yaml(found, rules=["bundle:tiercel"], source="syscall"))
-    [made] = bench.load(find([tmp_path]))
+    [made] = bench.load(find([tmp_path], files=Files()))
     assert [problem for test in made.file.tests for problem in run(made, test).problems] == []
     assert [each for test in made.file.tests for each in test.expect or ()] != []

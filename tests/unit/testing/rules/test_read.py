@@ -138,11 +138,11 @@ def test_finding_files(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("b.test.yaml", "a.yaml", "sub/c.test.yaml", "x.yml"):
         (tmp_path / name).touch()
-    assert find([tmp_path, tmp_path / "b.test.yaml", tmp_path / "x.yml"]) == [
+    assert find([tmp_path, tmp_path / "b.test.yaml", tmp_path / "x.yml"], files=Files()) == [
         tmp_path / "b.test.yaml", tmp_path / "sub/c.test.yaml", tmp_path / "x.yml",
     ]  # fmt: skip
     with pytest.raises(UserError, match="cannot be read: No such file or directory"):
-        find([tmp_path / "none"])
+        find([tmp_path / "none"], files=Files())
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no tests found"):
-        find([tmp_path / "empty"])
+        find([tmp_path / "empty"], files=Files())
