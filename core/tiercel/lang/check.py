@@ -31,11 +31,13 @@ class ConditionError(ValueError):
 
     Args:
         problems: (message, offset in the condition's text) of each, in the order of the text.
+        unknown: it names a field or event type that does not exist.
     """
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], *, unknown: bool = False) -> None:
         super().__init__("; ".join(message for message, _ in problems))
         self.problems = problems
+        self.unknown = unknown
 
 
 def check_condition(
@@ -62,7 +64,7 @@ def check_condition(
     checker = _Checker(operands, event_types, plain_event_types=plain_event_types)
     checked = checker.node(node)
     if checker.problems:
-        raise ConditionError(tuple(sorted(checker.problems, key=lambda problem: problem[1])))
+        raise ConditionError(tuple(sorted(checker.problems, key=lambda problem: problem[1])), unknown=checker.unknown)
     return checked
 
 
@@ -74,6 +76,7 @@ class _Checker:
         self.event_types = event_types
         self.plain_event_types = plain_event_types
         self.problems: list[Problem] = []
+        self.unknown = False
 
     def node(self, node: Node) -> Node:
         if isinstance(node, And | Or):
@@ -86,6 +89,7 @@ class _Checker:
             return self.check(node)
         except Refused as refused:
             self.problems.append((refused.message, refused.position))
+            self.unknown = self.unknown or refused.unknown
             return node
 
     def check(self, check: Check) -> Check:
@@ -124,6 +128,7 @@ class _Checker:
             return
         known = self.event_types
         if known is not None and operator in EQUALITY and is_event_type(left.operand) and item.text not in known:
+            self.unknown = True
             self.problems.append((f"unknown event type {item.text}{suggest(item.text, known)}", item.position))
 
     def between(self, check: Check, left: Side, right: Call) -> Call:

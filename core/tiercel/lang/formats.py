@@ -34,11 +34,13 @@ class FormatError(ValueError):
 
     Args:
         problems: (message, offset in the format) of each, in order.
+        unknown: it names a field that does not exist.
     """
 
-    def __init__(self, problems: tuple[tuple[str, int], ...]) -> None:
+    def __init__(self, problems: tuple[tuple[str, int], ...], *, unknown: bool = False) -> None:
         super().__init__("; ".join(message for message, _ in problems))
         self.problems = problems
+        self.unknown = unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class _Reader:
         self.source = source
         self.operands = Operands(catalogue, source, plain_event_types=False)
         self.fields: dict[str, FormatField] = {}
+        self.unknown = False
 
     def format(self) -> Format:
         text, parts, problems = self.text, list[str | FormatField](), list[tuple[str, int]]()
@@ -125,7 +128,7 @@ class _Reader:
         if at < len(text):
             parts.append(text[at:])
         if problems:
-            raise FormatError(tuple(problems))
+            raise FormatError(tuple(problems), unknown=self.unknown)
         return Format(_REMOVED.sub("", text), tuple(parts), tuple(self.fields.values()))
 
     def token(self, percent: int) -> tuple[FormatField, int]:
@@ -146,14 +149,18 @@ class _Reader:
         match = FIELD.match(text, start)
         if match is None:
             rest = text[start : start + 20].split()
-            shown = f'"%{digits[0]}{rest[0]}"' if rest and not text[start].isspace() else f'"%{digits[0]}" alone'
+            named = bool(rest) and not text[start].isspace()
+            shown = f'"%{digits[0]}{rest[0]}", unknown filter: {rest[0]}' if named else f'"%{digits[0]}" alone'
             raise ParseError(f"invalid formatting syntax: expected a field after % (got {shown}); there is no escape for %", start)
         for end in range(match.end(), start, -1):
             known = self.known(start, end)
             if known is not None:
                 return replace(self.listed(*known), width=width), known[1]
         names = self.catalogue.names(self.source)
-        raise ParseError(f'unknown field "{match[0]}"{suggest(match[0], names)} for event source "{self.source}"', match.end())
+        self.unknown = True
+        near = suggest(match[0], names)
+        message = f'unknown field "{match[0]}"{near} for event source "{self.source}" (unknown filter: {match[0]})'
+        raise ParseError(message, match.end())
 
     def known(self, start: int, end: int) -> tuple[FieldRef, int] | None:
         """The field whose name stands at `start` to `end`, and the offset behind its argument; None if there is none.
@@ -190,6 +197,7 @@ class _Reader:
         try:
             side = self.operands.side(written)
         except Refused as refused:
+            self.unknown = self.unknown or refused.unknown
             raise ParseError(refused.message, end) from None
         operand, shape = side.operand, side.shape
         assert isinstance(operand, FieldRef | Call)  # as it was written

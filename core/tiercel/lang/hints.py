@@ -79,16 +79,19 @@ def _of_check(check: Check, catalogue: FieldsView, source: str) -> Iterator[Hint
 
 def _misused(value: TextValue, catalogue: FieldsView, source: str) -> Iterator[Hint]:
     """A hint if a text reads like a field that exists, or like a transformer."""
-    text = value.text
+    text = value.text.strip()
     if "." not in text and "(" not in text:
         return
     try:
         operand, end = parse_operand(text, 0)
         if isinstance(operand, FieldRef):
+            names = (operand.name, operand.name.rpartition(".")[0])
+            if all(catalogue.get(name, source) is None for name in names):
+                return  # as nearly always; what follows looks for near names
             lookup(operand, catalogue, source)
     except ValueError:
         return
     if end == len(text):
         what, advice = ("field", f"compare with val({text})") if isinstance(operand, FieldRef) else ("transformer", "leave the quotes out")
-        message = f"'{text}' may be a valid {what} misused as a const string value; {advice}"
+        message = f"'{value.text}' may be a valid {what} misused as a const string value; {advice}"
         yield Hint("LOAD_COMPILE_CONDITION", message, value.position)

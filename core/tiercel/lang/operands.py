@@ -10,7 +10,7 @@ from tiercel.lang.ast import Call, FieldRef, ListValue, NumberValue, Operand, Te
 from tiercel.lang.canonical import operand_text
 from tiercel.lang.literals import literal
 from tiercel.lang.shapes import LITERAL, Shape, ShapeError, is_optional, list_shape, shape_of_call
-from tiercel.lang.view import FieldsView, lookup
+from tiercel.lang.view import FieldsView, UnknownField, lookup
 
 __all__ = ["EVENT_TYPE_FIELDS", "Operands", "Refused", "Side", "is_event_type"]
 
@@ -26,12 +26,14 @@ class Refused(Exception):
     Args:
         message: what is wrong.
         position: offset in the text that it comes from.
+        unknown: it is a field that does not exist.
     """
 
-    def __init__(self, message: str, position: int) -> None:
+    def __init__(self, message: str, position: int, *, unknown: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.position = position
+        self.unknown = unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Operands:
         try:
             field, ref = lookup(written, self._catalogue, self._source)
         except ValueError as error:
-            raise Refused(str(error), written.position) from None
+            raise Refused(str(error), written.position, unknown=isinstance(error, UnknownField)) from None
         quantifier = Quantifier.ONE if is_optional(field, ref) else field.quantifier
         shape = Shape(field.type_of(ref.argument), quantifier, field.is_list)
         single = quantifier is Quantifier.ONE and field.type is not FieldType.BY_PARAMETER

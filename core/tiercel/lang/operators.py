@@ -6,7 +6,7 @@ from typing import Final
 
 from tiercel.fields import FieldType
 
-__all__ = ["EQUALITY", "HEX_OPERATORS", "operators_of"]
+__all__ = ["EQUALITY", "HEX_OPERATORS", "LIST_OPERATORS", "MODIFIABLE", "OPERATORS", "operators_of"]
 
 EQUALITY: Final = ("=", "==", "!=", "in", "intersects")
 HEX_OPERATORS: Final = frozenset({"bcontains", "bstartswith"})
@@ -17,6 +17,14 @@ _TEXT: Final = (*EQUALITY, *_ORDER, *_PARTS, "icontains", "glob", "iglob", "rege
 _BYTES: Final = (*EQUALITY, *_PARTS, "bcontains", "bstartswith")
 _NUMBER: Final = (*EQUALITY, *_ORDER)
 _LIST: Final = ("in", "intersects")
+LIST_OPERATORS: Final = frozenset({"in", "intersects", "pmatch"})
+"""Their right side is a list."""
+MODIFIABLE: Final = frozenset(
+    {"=", "==", "!=", "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith", "glob", "iglob", "regex"}
+)
+"""Those that go with ``oneof``, ``anyof`` and ``allof``."""
+OPERATORS: Final = LIST_OPERATORS | MODIFIABLE | frozenset(_ORDER)
+"""All that have a right side."""
 _ALL: Final = (*_TEXT, "bcontains", "bstartswith")
 
 

@@ -5,6 +5,7 @@ Brackets are kept on a stack of our own and not on Python's, so that no text can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -55,6 +56,7 @@ NESTED_CALLS: Final = 32
 MODIFIER_LENGTH: Final = 5
 WITH_ARGUMENT: Final = "getopt"
 """The transformer that takes an argument in brackets."""
+LAST_WORD: Final = re.compile("([^()\"'= \t\n\v\f\r,]+|[()\"'=,])[ \t\b\r\n]*$")
 KEYWORDS: Final = frozenset({"and", "or", "not"})
 CALL_ITEM: Final = "a field, transformer, number or quoted text"
 CALL_ARGUMENT: Final = f"{CALL_ITEM}, or a list of them"
@@ -193,10 +195,16 @@ class _Parser(Cursor):
         if len(self.frames) > 1:
             if self.skip(")"):
                 return False
-            raise ParseError(f'unexpected text (got {self.shown()}, expected "and", "or" or the bracket that ends "(")', start)
+            raise self.unexpected(start, ' or the bracket that ends "("')
         if start < len(self.text):
-            raise ParseError(f'unexpected text (got {self.shown()}, expected "and", "or" or the end)', start)
+            raise self.unexpected(start, " or the end")
         return False
+
+    def unexpected(self, start: int, more: str) -> ParseError:
+        """The error about what stands where an expression should go on or end."""
+        before = LAST_WORD.search(self.text[max(0, start - 100) : start])
+        word = before[1] if before else ""
+        return ParseError(f"unexpected token after '{word}', expecting 'or', 'and'{more} (got {self.shown()})", start)
 
     def operand_follows(self, word: str) -> bool:
         """Checks what stands behind ``and`` or ``or``; true if it is a bracket without a blank."""

@@ -9,7 +9,11 @@ from tiercel.fields import Argument, Field
 from tiercel.lang.ast import FieldRef
 from tiercel.registry import suggest
 
-__all__ = ["FieldsView", "lookup"]
+__all__ = ["FieldsView", "UnknownField", "lookup"]
+
+
+class UnknownField(ValueError):
+    """No field has that name."""
 
 
 class FieldsView(Protocol):
@@ -33,7 +37,8 @@ def lookup(ref: FieldRef, catalogue: FieldsView, source: str) -> tuple[Field, Fi
         source: event source.
 
     Raises:
-        ValueError: no such field, or its argument is missing, not allowed or not of the right kind.
+        UnknownField: no such field.
+        ValueError: its argument is missing, not allowed or not of the right kind.
     """
     field = catalogue.get(ref.name, source)
     if field is None:
@@ -41,7 +46,9 @@ def lookup(ref: FieldRef, catalogue: FieldsView, source: str) -> tuple[Field, Fi
         outer = catalogue.get(stem, source)
         if outer is not None and outer.argument in (Argument.KEY, Argument.OPTIONAL_KEY) and ref.argument is None:
             return outer, FieldRef(stem, key, ref.position)
-        raise ValueError(f'unknown field "{ref.name}"{suggest(ref.name, catalogue.names(source))} for event source "{source}"')
+        near = suggest(ref.name, catalogue.names(source))
+        msg = f'unknown field "{ref.name}"{near} for event source "{source}" (filter_check called with nonexistent field {ref.name})'
+        raise UnknownField(msg)
     problem = _argument_problem(field.argument, ref.argument)
     if problem:
         raise ValueError(f'field "{field.name}": {problem}')

@@ -1,215 +1,184 @@
-"""Puts lists, macros and rules together: what `tiercel.ruleset.loader` does once all files are read."""
+"""Puts lists, macros and rules together, file by file, as Falco does (rule language, section 6).
+
+After each file everything so far must compile; but only what a file changed, or what uses something that it changed, is compiled again.
+"""
 
 from __future__ import annotations
 
-import graphlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+import re
+from collections.abc import Mapping
+from typing import Final
 
 from tiercel.lang.ast import Node
 from tiercel.lang.evttypes import event_types
-from tiercel.lang.formats import REMOVED, Format, FormatError, parse_format
-from tiercel.lang.hints import is_deprecated
 from tiercel.lang.view import FieldsView
-from tiercel.registry import suggest
-from tiercel.ruleset.conditions import Condition, read_condition
-from tiercel.ruleset.items import Definition, ListItem, MacroItem, RuleItem
-from tiercel.ruleset.lists import resolve_lists
+from tiercel.ruleset import exceptions
+from tiercel.ruleset.conditions import Condition, read_condition, written_text
+from tiercel.ruleset.items import RuleItem
+from tiercel.ruleset.lists import Lists
+from tiercel.ruleset.macros import CheckedMacro, Macros
+from tiercel.ruleset.merging import Changes, Definitions
 from tiercel.ruleset.model import Rule
 from tiercel.ruleset.origins import origins
+from tiercel.ruleset.outputs import Output, read_output
 from tiercel.ruleset.places import Reports
-from tiercel.ruleset.trees import Size, expand, measure, over_limit
+from tiercel.ruleset.substitution import DELIMITERS
+from tiercel.ruleset.trees import Size, expand
 
 __all__ = ["Compiler"]
 
-AnyDefinition = TypeVar("AnyDefinition", bound=Definition)
-
-VALIDATE: Final = "LOAD_ERR_VALIDATE"
 MANY_TYPES: Final = 50
 """More event types than this are as good as all: Falco counts 100 codes, and calls have one for enter and one for exit."""
+MAX_TOTAL_FILLED: Final = 20_000_000
+"""Characters of all conditions with their lists filled in."""
+MAX_TOTAL_CHECKS: Final = 1_000_000
+"""Checks of all rules with their macros."""
+_WORD: Final = re.compile(f"[^{re.escape(DELIMITERS)}]+")
 
 
 class Compiler:
     """One load.
 
     Args:
-        lists: all lists by name.
-        macros: all macros by name.
-        rules: all rules by name.
+        definitions: of all files so far.
         reports: takes the problems.
         catalogue: the fields.
         event_types: names of event types by event source.
+        macro_places: where the macros of all files are defined first, "file:line" by name.
         with_origins: fill in `Rule.origins`.
     """
 
     def __init__(
-        self, *, lists: Mapping[str, ListItem], macros: Mapping[str, MacroItem], rules: Mapping[str, RuleItem],
-        reports: Reports, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]], with_origins: bool = False,
+        self, *, definitions: Definitions, reports: Reports, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]],
+        macro_places: Mapping[str, str], with_origins: bool = False,
     ) -> None:  # fmt: skip
-        self.lists = lists
-        self.macros = macros
-        self.rules = rules
+        self.definitions = definitions
         self.reports = reports
         self.catalogue = catalogue
         self.event_types = event_types
         self.with_origins = with_origins
-        self.used_lists: set[str] = set()
-        self.used_macros: set[str] = set()
+        self.lists = Lists()
+        self.macros = Macros(
+            reports=reports, lists=self.lists, catalogue=catalogue, event_types=event_types, places=macro_places
+        )  # fmt: skip
+        self.compiled: dict[str, Rule] = {}
         self.conditions: dict[str, Condition] = {}
-        """Those of macros that parse, by name."""
-        self.sizes: dict[str, Size] = {}
-        """Of macros that can be used, by name; each comes after those that it uses."""
-        self.outputs: dict[str, Format | None] = {}
-        """Of rules, by name."""
+        """Of rules that parse, by name."""
+        self._rule_users: dict[str, set[str]] = {}
+        """Name of a macro -> rules that name it."""
+        self._macros_with: dict[str, set[str]] = {}
+        """Word -> macros in whose condition it stands."""
+        self._rules_with: dict[str, set[str]] = {}
+        self._filled = 0
+        self._checks = 0
 
-    def compile(self) -> list[Rule]:
+    def update(self, changes: Changes) -> None:
+        """Compiles what a file changed, and everything that it has an effect on."""
+        definitions = self.definitions
+        words = self.lists.update(definitions.lists, changes.lists)
+        macros = set(changes.macros)
+        rules = set(changes.rules)
+        for word in words:
+            macros |= self._macros_with.get(word, set())
+            rules |= self._rules_with.get(word, set())
+        affected = self.macros.update(definitions.macros, macros)
+        for name in affected:
+            rules |= self._rule_users.get(name, set())
+            condition = self.macros.conditions.get(name)
+            if condition is not None and name in macros:
+                self._remember(condition, self._macros_with)
+        for rule in sorted((definitions.rules[name] for name in rules), key=lambda rule: rule.index):
+            if self.reports.full:
+                return
+            self.compiled.pop(rule.name, None)
+            self.conditions.pop(rule.name, None)
+            if not rule.unknown_source:
+                self._rule(rule)
+
+    def _remember(self, condition: Condition, where: dict[str, set[str]]) -> None:
+        """Notes the words of a condition, for when a list of that name comes or changes."""
+        self._filled += len(condition.filled.text)
+        for word in set(_WORD.findall(condition.text)):
+            where.setdefault(word, set()).add(condition.item.name)
+
+    def rules(self) -> tuple[Rule, ...]:
         """The rules in matching order; those for which errors were reported are left out."""
-        texts, self.used_lists = resolve_lists(self.lists.values())
-        for macro in _ordered(self.macros.values()):
-            condition = self._read(macro, texts)
-            if condition is not None:
-                self.conditions[macro.name] = condition
-        self._link_macros()
-        per_source: dict[str, list[Condition]] = {}
-        for rule in _ordered(self.rules.values()):
-            self.outputs[rule.name] = self._output(rule)
-            condition = self._read(rule, texts)
-            if condition is not None:
-                per_source.setdefault(rule.source, []).append(condition)
-        compiled = [rule for source, conditions in per_source.items() for rule in self._rules_of(source, conditions)]
-        self._unused()
-        return sorted(compiled, key=lambda rule: self.rules[rule.name].index)
+        items = self.definitions.rules
+        return tuple(sorted(self.compiled.values(), key=lambda rule: items[rule.name].index))
 
-    def _read(self, item: MacroItem | RuleItem, lists: Mapping[str, str]) -> Condition | None:
-        condition = read_condition(item, lists, self.reports)
+    def _rule(self, item: RuleItem) -> None:
+        """Compiles one rule."""
+        reports = Reports()
+        output = read_output(item, reports, self.catalogue)
+        unknown = output.unknown
+        problems = [problem for each in item.exceptions for problem in exceptions.problems(item, each, self.catalogue)]
+        condition = None
+        if problems:
+            for problem in problems:
+                message = f'rule "{item.name:.200}": {problem.message}'
+                reports.at_node(problem.where.file, problem.where.node, "LOAD_ERR_VALIDATE", message)
+                unknown = unknown or problem.unknown
+        else:
+            condition = read_condition(item, self.lists, reports)
+        rule, macros = None, dict[str, CheckedMacro]()
         if condition is not None:
-            self.used_lists |= condition.filled.used
-            self.used_macros.update(ref.name for ref in condition.macros)
-        return condition
+            self._remember(condition, self._rules_with)
+            self.conditions[item.name] = condition
+            for ref in condition.macros:
+                self._rule_users.setdefault(ref.name, set()).add(item.name)
+            names = self.macros.closure(condition)
+            macros = self.macros.checked(names, item.source)
+            rule, names_unknown = self._condition(item, condition, reports, output, macros)
+            unknown = unknown or names_unknown or any(each.unknown for each in macros.values())
+        if item.skip_if_unknown_filter and unknown:
+            reason = reports.errors[0].message if reports.errors else "one of its macros does"
+            message = f'rule "{item.name:.200}": left out, because it names what does not exist here: {reason}'
+            self.reports.at_node(item.file, item.node, "LOAD_UNKNOWN_FILTER", message, warning=True)
+            return
+        self.macros.speak(macros)
+        for each in macros.values():
+            self.reports.take(each.reports)
+        self.reports.take(reports)
+        if rule is not None and not item.broken:
+            self.compiled[item.name] = rule
 
-    # ------------------------------------------------------------------------------------------------------------------ macros
+    def _condition(
+        self, item: RuleItem, condition: Condition, reports: Reports, output: Output, macros: Mapping[str, CheckedMacro]
+    ) -> tuple[Rule | None, bool]:
+        """The rule of a condition, None if there are errors; and whether the condition names what does not exist."""
+        types = self.event_types.get(item.source)
+        size = self.macros.size(condition, reports) if self.macros.resolves(condition, reports) else None
+        checked, unknown = condition.check(reports, self.catalogue, item.source, types)
+        trees = {name: each.tree for name, each in macros.items() if each.tree is not None}
+        usable = size is not None and all(ref.name in trees for ref in condition.macros)
+        if not usable or size is None or checked is None or output.format is None or not self._within_limits(condition, size, reports):
+            return None, unknown
+        tree = expand(checked, trees)
+        matched = event_types(tree, known=types)
+        if item.warn_evttypes and item.source == "syscall" and (matched is None or len(matched) > MANY_TYPES):
+            message = "Rule matches too many evt.type values. This has a significant performance penalty."
+            condition.report(reports, message, 0, code="LOAD_NO_EVTTYPE", warning=True)
+        return self._made(item, condition, tree, output, matched), unknown
 
-    def _link_macros(self) -> None:
-        """Finds out which macros can be used, in an order in which each comes after those that it uses."""
-        usable = {name: each for name, each in self.conditions.items() if self._resolves(each)}
-        while True:
-            graph = {name: [ref.name for ref in each.macros if ref.name in usable] for name, each in usable.items()}
-            try:
-                order = list(graphlib.TopologicalSorter(graph).static_order())
-                break
-            except graphlib.CycleError as error:
-                self._report_circle(error.args[1], usable)
-        for name in order:
-            if self._fits(usable[name]):
-                self.sizes[name] = measure(usable[name].tree, self.sizes.__getitem__)
+    def _within_limits(self, condition: Condition, size: Size, reports: Reports) -> bool:
+        self._checks += size.checks
+        if self._checks <= MAX_TOTAL_CHECKS and self._filled <= MAX_TOTAL_FILLED:
+            return True
+        condition.report(
+            reports, f"all rules together are too large (expected at most {MAX_TOTAL_CHECKS:,} checks, macros included, "
+            f"and {MAX_TOTAL_FILLED:,} characters, lists filled in)", 0,
+        )  # fmt: skip
+        return False
 
-    def _report_circle(self, circle: list[str], usable: dict[str, Condition]) -> None:
-        """Reports macros that use each other, once each, and takes them out."""
-        names = circle[:0:-1]  # the first is the last again, and each is used by the one behind it
-        for at, name in enumerate(names):
-            chain = [*names[at:], *names[:at], name]
-            condition = usable.pop(name)
-            ref = next(ref for ref in condition.macros if ref.name == chain[1])
-            condition.report(self.reports, f"reference loop in macro '{name}' ({' -> '.join(chain)})", ref.position, code=VALIDATE)
-
-    def _resolves(self, condition: Condition) -> bool:
-        """Whether all macros that a condition names exist where it can see them; reports those that do not."""
-        fine = True
-        for ref in condition.macros:
-            macro = self.macros.get(ref.name)
-            if macro is not None and macro.index < condition.item.visibility:
-                continue
-            fine = False
-            message = f"Undefined macro '{ref.name}' used in filter."
-            if macro is None:
-                message += suggest(ref.name, self.macros)
-            elif macro is condition.item:
-                message = f"reference loop in macro '{ref.name}'"
-            else:
-                message += f" (it is defined too late, in {macro.file.name}:{macro.node.place.line + 1}; move it up)"
-            condition.report(self.reports, message, ref.position, code=VALIDATE)
-        return fine
-
-    def _fits(self, condition: Condition) -> bool:
-        """Whether all macros of a condition can be used and the whole is within the limits; reports if the limits are not kept."""
-        if not all(ref.name in self.sizes for ref in condition.macros):
-            return False  # what is wrong with the macro was reported
-        problem = over_limit(measure(condition.tree, self.sizes.__getitem__))
-        if problem:
-            condition.report(self.reports, problem, 0)
-        return not problem
-
-    # ------------------------------------------------------------------------------------------------------------------- rules
-
-    def _rules_of(self, source: str, conditions: list[Condition]) -> Iterator[Rule]:
-        """The rules of an event source."""
-        types = self.event_types.get(source)
-        macros = self._macros_for(source, conditions, types)
-        for condition in conditions:
-            item, output = condition.item, self.outputs[condition.item.name]
-            assert isinstance(item, RuleItem)
-            usable = self._resolves(condition) and self._fits(condition)
-            checked = condition.check(self.reports, self.catalogue, source, types)
-            if not usable or checked is None or output is None or item.broken or not all(ref.name in macros for ref in condition.macros):
-                continue
-            tree = expand(checked, macros)
-            matched = event_types(tree, known=types)
-            if item.warn_evttypes and source == "syscall" and (matched is None or len(matched) > MANY_TYPES):
-                message = f'rule "{item.name}": Rule matches too many evt.type values. This has a significant performance penalty.'
-                self.reports.at_offset(item.file, condition.scalar, 0, "LOAD_NO_EVTTYPE", message, warning=True)
-            yield Rule(
-                name=item.name, description=item.description, condition=tree, condition_text=condition.scalar.value.strip(),
-                output=output, priority=item.priority, source=source, tags=item.tags, enabled=item.enabled, event_types=matched,
-                file=item.file.name, line=item.node.place.line + 1,
-                origins=tuple(origins(condition, self.conditions)) if self.with_origins else (),
-            )  # fmt: skip
-
-    def _macros_for(self, source: str, conditions: list[Condition], types: frozenset[str] | None) -> dict[str, Node]:
-        """The trees of all macros that the rules of an event source use, checked for it. Those that cannot be used are left out."""
-        wanted: set[str] = set()
-        pending = [ref.name for condition in conditions for ref in condition.macros]
-        while pending:
-            name = pending.pop()
-            if name in self.conditions and name not in wanted:
-                wanted.add(name)
-                pending.extend(ref.name for ref in self.conditions[name].macros)
-        checked = {name: self.conditions[name].check(self.reports, self.catalogue, source, types) for name in sorted(wanted)}
-        trees: dict[str, Node] = {}
-        for name in self.sizes:
-            tree = checked.get(name)
-            if tree is not None and all(ref.name in trees for ref in self.conditions[name].macros):
-                trees[name] = expand(tree, trees)
-        return trees
-
-    def _output(self, item: RuleItem) -> Format | None:
-        """The parsed output of a rule; None if there are errors."""
-        scalar = item.output
-        if scalar is None:
-            return None
-        text = scalar.value.strip()
-        before = len(scalar.value) - len(scalar.value.lstrip())
-        where = f'rule "{item.name}": output: '
-        try:
-            output = parse_format(text, self.catalogue, item.source)
-        except FormatError as error:
-            for message, offset in error.problems:
-                self.reports.at_offset(item.file, scalar, before + offset, "LOAD_ERR_COMPILE_OUTPUT", f"{where}{message}")
-            return None
-        if output.text != text:
-            message = f"{where}{REMOVED} has been deprecated and is left out; name the fields that you want, such as %container.id"
-            self.reports.at_node(item.file, scalar, "LOAD_DEPRECATED_ITEM", message, warning=True)
-        for field in filter(is_deprecated, (field.name for field in output.fields)):
-            message = f"{where}usage of deprecated field '{field}' has been detected in the rule output"
-            self.reports.at_node(item.file, scalar, "LOAD_DEPRECATED_ITEM", message, warning=True)
-        return output
-
-    def _unused(self) -> None:
-        for item in (*_ordered(self.lists.values()), *_ordered(self.macros.values())):
-            kind, used = ("list", self.used_lists) if isinstance(item, ListItem) else ("macro", self.used_macros)
-            if item.name not in used:
-                message = f'{kind} "{item.name}": not used by any rule'
-                self.reports.at_node(item.file, item.node, f"LOAD_UNUSED_{kind.upper()}", message, warning=True)
-
-
-def _ordered(items: Iterable[AnyDefinition]) -> list[AnyDefinition]:
-    return sorted(items, key=lambda item: item.index)
+    def _made(self, item: RuleItem, condition: Condition, tree: Node, output: Output, matched: frozenset[str] | None) -> Rule:
+        assert output.format is not None  # else the rule is not made
+        return Rule(
+            name=item.name, description=" ".join(item.descriptions), condition=tree, condition_text=written_text(item.conditions),
+            output=output.format, output_text=written_text(item.outputs), priority=item.priority, source=item.source, tags=item.tags,
+            enabled=item.enabled, capture=item.capture, capture_duration=item.capture_duration, warn_evttypes=item.warn_evttypes,
+            skip_if_unknown_filter=item.skip_if_unknown_filter,
+            exceptions=tuple(exceptions.describe(each) for each in item.exceptions),
+            lists=condition.filled.used, macros=tuple(ref.name for ref in condition.macros), event_types=matched,
+            file=item.file.name, line=item.node.place.line + 1,
+            origins=tuple(origins(condition, self.macros.conditions)) if self.with_origins else (),
+        )  # fmt: skip

@@ -3,114 +3,99 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from tiercel.ruleset.items import ListItem
+from tiercel.ruleset.substitution import DELIMITERS, Filled, Words, fill
 
-__all__ = ["Substitution", "resolve_lists", "substitute"]
+__all__ = ["Lists", "quoted"]
 
-BLANKS: Final = " \t\n\r"
-DELIMITERS: Final = frozenset(BLANKS + "(),=")
 _BLANK: Final = re.compile(r"[ \t\n\r]")
+_WORD: Final = re.compile(f"[^{re.escape(DELIMITERS)}]+")
 
 
-class Substitution:
-    """A text in which names were replaced.
-
-    Args:
-        text: the text before.
-
-    Attributes:
-        text: the text so far.
-        origins: offset in the text before of each character; what was put in counts as where the name stood.
-        used: names that were replaced.
-    """
-
-    __slots__ = ("origins", "text", "used")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.origins = list(range(len(text)))
-        self.used: set[str] = set()
-
-    def replace(self, start: int, end: int, by: str, anchor: int) -> None:
-        """Puts `by` in the place of what stands from `start` to `end`; it counts as coming from where `anchor` is."""
-        origin = self.origins[anchor]
-        self.text = f"{self.text[:start]}{by}{self.text[end:]}"
-        self.origins[start:end] = [origin] * len(by)
-
-    def origin(self, offset: int) -> int:
-        """Offset in the text before of an offset in the text."""
-        if offset < len(self.origins):
-            return self.origins[offset]
-        return self.origins[-1] + 1 if self.origins else 0
+def quoted(text: str) -> str:
+    """An item or value, in quotes if it is empty or has a blank. Falco looks neither for empty ones nor for quotes inside."""
+    if text and (text[0] in "'\"" or not _BLANK.search(text)):
+        return text
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
-def resolve_lists(lists: Iterable[ListItem]) -> tuple[dict[str, str], set[str]]:
-    """The text that stands for each list, in the order of definition, and the names of lists that others hold.
+class Lists:
+    """All lists, ready to be filled in. They come and change file by file."""
 
-    An item that names a list defined before is replaced by that one's items, once: what comes in is not looked up again.
-    """
-    ordered = sorted(lists, key=lambda each: each.index)
-    by_name = {each.name: each for each in ordered}
-    texts: dict[str, str] = {}
-    used: set[str] = set()
-    for each in ordered:
-        items: list[str] = []
-        for item in each.items:
-            inner = by_name.get(item)
-            if inner is not None and inner.index < each.visibility and inner is not each:
-                used.add(item)
-                items.extend(inner.items)
+    def __init__(self) -> None:
+        self.expanded: dict[str, tuple[str, ...]] = {}
+        """Items of each list, with those of the lists that it holds in place of their names."""
+        self.inner: dict[str, tuple[str, ...]] = {}
+        """Names of the lists that each holds."""
+        self._items: dict[str, ListItem] = {}
+        self._texts: dict[str, Words] = {}
+        self._by_word: dict[str, list[str]] = {}
+        """First word of a name -> names that begin with it: one, unless names have blanks."""
+        self._holders: dict[str, set[str]] = {}
+        """Item -> names of lists that have it."""
+        self._mentions: dict[str, set[str]] = {}
+        """Word -> names of lists whose text has it."""
+
+    def update(self, lists: Mapping[str, ListItem], changed: Iterable[str]) -> set[str]:
+        """Takes in lists that are new or changed. Returns the first words of the names whose replacement may differ now.
+
+        Args:
+            lists: all lists.
+            changed: names of those that changed.
+        """
+        touched = set(changed)
+        for name in touched:
+            self._items[name] = lists[name]
+            words = _WORD.findall(name)
+            names = self._by_word.setdefault(words[0], []) if words else []
+            if name not in names:
+                names.append(name)
+            for item in lists[name].items:
+                self._holders.setdefault(item, set()).add(name)
+        touched.update(holder for name in tuple(touched) for holder in self._holders.get(name, ()))
+        for name in touched:
+            self._resolve(self._items[name])
+        return self._affected(touched)
+
+    def _affected(self, names: Collection[str]) -> set[str]:
+        """First words of the names, and of those lists whose text has them in turn."""
+        words: set[str] = set()
+        pending = list(names)
+        while pending:
+            for first in _WORD.findall(pending.pop())[:1]:
+                if first not in words:
+                    words.add(first)
+                    pending.extend(self._mentions.get(first, ()))
+        return words
+
+    def _resolve(self, item: ListItem) -> None:
+        """An item that names a list defined before is replaced by that one's items, once: what comes in is not looked up again."""
+        found: list[str] = []
+        held: list[str] = []
+        for each in item.items:
+            inner = self._items.get(each)
+            if inner is not None and inner.index < item.visibility and inner is not item:
+                held.append(each)
+                found.extend(inner.items)
             else:
-                items.append(item)
-        texts[each.name] = ", ".join(map(_quoted, items))
-    return texts, used
+                found.append(each)
+        self.expanded[item.name] = tuple(found)
+        self.inner[item.name] = tuple(dict.fromkeys(held))
+        text = ", ".join(map(quoted, found))
+        words = frozenset(_WORD.findall(text))
+        self._texts[item.name] = Words(item.name, text, words, item.index)
+        for word in words & self._by_word.keys():
+            self._mentions.setdefault(word, set()).add(item.name)
 
+    def fill(self, text: str) -> Filled:
+        """Replaces the names of lists in a text, see `tiercel.ruleset.substitution.fill`."""
+        return fill(text, self.named)
 
-def _quoted(item: str) -> str:
-    """An item with a blank in quotes; Falco does not look for quotes inside, which would break it."""
-    if item and (item[0] in "'\"" or not _BLANK.search(item)):
-        return item
-    return f"'{item}'" if '"' in item else f'"{item}"'
-
-
-def substitute(text: str, lists: Mapping[str, str]) -> Substitution:
-    """Replaces the names of lists in a condition by their items.
-
-    A name counts if blanks, brackets, commas, ``=`` or the ends of the text are around it, also inside quotes. Blanks around it are
-    swallowed and one is put on each side. An empty list takes a comma with it, the one before it first.
-
-    Args:
-        text: the condition.
-        lists: text of each list by name, in the order in which they are tried.
-    """
-    result = Substitution(text)
-    for name, items in lists.items():
-        at = result.text.find(name) if name else -1
-        while at >= 0:
-            after = _replace(result, at, name, items)  # changes the text that is searched
-            at = result.text.find(name, after)
-    return result
-
-
-def _replace(result: Substitution, at: int, name: str, items: str) -> int:
-    """Replaces the name at an offset if it stands alone; returns where to look on."""
-    text = result.text
-    start, end = at, at + len(name)
-    if (start > 0 and text[start - 1] not in DELIMITERS) or (end < len(text) and text[end] not in DELIMITERS):
-        return at + 1
-    while start > 0 and text[start - 1] in BLANKS:
-        start -= 1
-    while end < len(text) and text[end] in BLANKS:
-        end += 1
-    if not items:
-        if text[:start].endswith(","):
-            start -= 1
-        elif text.startswith(",", end):
-            end += 1
-    by = f" {items} " if start else f"{items} "
-    result.replace(start, end, by, at)
-    result.used.add(name)
-    return start + len(by)
+    def named(self, words: Collection[str]) -> list[Words]:
+        """The lists whose names may stand in a text that has these words."""
+        names = self._by_word
+        small, large = (words, names) if len(words) < len(names) else (names, words)
+        return [self._texts[name] for word in small if word in large for name in names[word]]

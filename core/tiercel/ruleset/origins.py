@@ -47,14 +47,13 @@ def origins(condition: Condition, macros: Mapping[str, Condition]) -> Iterator[C
         if isinstance(leaf, MacroRef):
             yield from origins(macros[leaf.name], macros)
             continue
-        file = condition.item.file
-        line, column = file.line_column(file.position(condition.scalar, condition.filled.origin(leaf.position)))
+        file, line, column = condition.pieces.place(condition.filled.origin(leaf.position))
         yield CheckOrigin(file.name, line, column, texts[number] if len(texts) == len(leaves) else canonical(leaf))
 
 
 def _written(condition: Condition) -> list[str]:
     """The checks without what stands for names of lists; none where that text is no condition."""
     try:
-        return [canonical(leaf) for leaf in checks(parse(condition.scalar.value))]
+        return [canonical(leaf) for leaf in checks(parse(condition.text))]
     except ParseError:
         return []

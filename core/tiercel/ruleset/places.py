@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 from tiercel.errors import Diagnostic
+from tiercel.registry import suggest
 from tiercel.ruleset.yamltree import Scalar, YamlNode
 
-__all__ = ["Reports", "SourceFile"]
+__all__ = ["MAX_ERRORS", "MAX_WARNINGS", "Reports", "SourceFile"]
 
 SNIPPET: Final = 120
 """Characters of a line that a report shows."""
+MAX_ERRORS: Final = 300
+"""After so many errors loading stops."""
+MAX_WARNINGS: Final = 1000
+"""More warnings than these are counted only."""
+MAX_SUGGESTIONS: Final = 100
+"""Looking for near names takes time; later reports do without."""
 _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _ESCAPE_LENGTHS: Final = {"x": 4, "u": 6, "U": 10}
 _ESCAPED_BLANKS: Final = frozenset("abtnvfre0N_LP \t\n\r")
 """What stands behind a backslash of double-quoted YAML and is white space, or nothing that conditions hold."""
 
 
-@dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A rule file: its name as the user gave it, and its text."""
+    """A rule file.
 
-    name: str
-    text: str
+    Args:
+        name: its name as the user gave it.
+        text: its text.
+    """
+
+    __slots__ = ("_lines", "_positions", "_scalar", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self._lines: array[int] = array("L")
+        self._scalar: Scalar | None = None
+        self._positions: array[int] = array("L")
 
     def position(self, scalar: Scalar, offset: int) -> int:
-        """Offset in the file's text of the character at `offset` in the scalar's value.
+        """Offset in the file's text of the character at `offset` in the scalar's value."""
+        first = scalar.place.start + (scalar.style in ("'", '"'))
+        if self.text.startswith(scalar.value, first):
+            return first + min(offset, len(scalar.value))
+        if self._scalar is not scalar:
+            self._scalar, self._positions = scalar, self._follow(scalar)
+        return self._positions[min(offset, len(scalar.value))]
+
+    def _follow(self, scalar: Scalar) -> array[int]:
+        """Offset in the text of each character of the value, and of its end.
 
         Quotes, escapes and folding change blanks and add characters, but leave everything else in order: so the characters that
         are no blanks are followed one by one.
@@ -39,15 +67,17 @@ class SourceFile:
             at = line_end.end() if line_end else end
         elif scalar.style:
             at += 1
-        wanted = min(offset, len(scalar.value))
-        for character in scalar.value[:wanted]:
-            if not character.isspace():
-                at = self._find(character, at, end, escapes=scalar.style == '"') + 1
-        if wanted == len(scalar.value):
-            return at
-        if scalar.value[wanted].isspace():
-            return at
-        return self._find(scalar.value[wanted], at, end, escapes=scalar.style == '"')
+        escapes = scalar.style == '"'
+        positions = array("L")
+        for character in scalar.value:
+            if character.isspace():
+                positions.append(at)
+            else:
+                found = self._find(character, at, end, escapes=escapes)
+                positions.append(found)
+                at = found + 1
+        positions.append(at)
+        return positions
 
     def _find(self, character: str, at: int, end: int, *, escapes: bool) -> int:
         """Offset of the next place from `at` on that stands for the character; the last of its characters if it is escaped."""
@@ -69,22 +99,28 @@ class SourceFile:
 
     def line_column(self, position: int) -> tuple[int, int]:
         """Line and column, from 1, of an offset in the text."""
-        line, start = 1, 0
-        for match in _BREAK.finditer(self.text, 0, position):
-            line += 1
-            start = match.end()
-        return line, position - start + 1
+        starts = self._starts()
+        line = bisect_right(starts, position)
+        return line, position - starts[line - 1] + 1
 
     def snippet(self, line: int, column: int) -> str:
         """The line with a caret below the column; part of it if it is long."""
-        lines = _BREAK.split(self.text)
-        if not 0 < line <= len(lines):
+        starts = self._starts()
+        if not 0 < line <= len(starts):
             return ""
-        shown, caret = lines[line - 1], column - 1
-        if len(shown) > SNIPPET:
-            first = max(0, min(caret - SNIPPET // 2, len(shown) - SNIPPET))
-            shown, caret = shown[first : first + SNIPPET], caret - first
+        end = starts[line] if line < len(starts) else len(self.text)
+        first, caret = starts[line - 1], column - 1
+        if end - first > SNIPPET:
+            skipped = max(0, min(caret - SNIPPET // 2, end - first - SNIPPET))
+            first, caret = first + skipped, caret - skipped
+        shown = _BREAK.sub("", self.text[first : min(end, first + SNIPPET)])
         return f"{shown}\n{' ' * caret}^"
+
+    def _starts(self) -> array[int]:
+        """Offsets of the first characters of all lines."""
+        if not self._lines:
+            self._lines = array("L", [0, *(match.end() for match in _BREAK.finditer(self.text))])
+        return self._lines
 
 
 class Reports:
@@ -93,6 +129,19 @@ class Reports:
     def __init__(self) -> None:
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        self.dropped = 0
+        """Warnings beyond `MAX_WARNINGS`."""
+        self._suggestions = 0
+
+    @property
+    def full(self) -> bool:
+        """True if there are so many errors that looking for more is of no use."""
+        return len(self.errors) >= MAX_ERRORS
+
+    def suggest(self, name: str, known: Iterable[str]) -> str:
+        """As `tiercel.registry.suggest`, for the first `MAX_SUGGESTIONS` reports."""
+        self._suggestions += 1
+        return suggest(name, known) if self._suggestions <= MAX_SUGGESTIONS else ""
 
     def at_node(self, file: SourceFile, node: YamlNode, code: str, message: str, *, warning: bool = False) -> None:
         """A problem with a node of the YAML tree."""
@@ -105,5 +154,15 @@ class Reports:
 
     def at(self, file: SourceFile, line: int, column: int, code: str, message: str, *, warning: bool = False) -> None:
         """A problem at a line and column, from 1."""
+        if warning and len(self.warnings) >= MAX_WARNINGS:
+            self.dropped += 1
+            return
         found = self.warnings if warning else self.errors
         found.append(Diagnostic(file.name, line, column, code, message, file.snippet(line, column), warning))
+
+    def take(self, other: Reports) -> None:
+        """Moves the diagnostics of `other` here."""
+        self.errors += other.errors
+        self.warnings += other.warnings
+        self.dropped += other.dropped
+        other.errors, other.warnings, other.dropped = [], [], 0

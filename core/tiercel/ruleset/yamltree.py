@@ -1,6 +1,7 @@
 """YAML text as a tree of scalars, sequences and mappings that know their place.
 
-Built from the events of libyaml's parser, with a limit of depth: PyYAML's own composer recurses, and a line of brackets crashes it.
+Built from the events of libyaml's parser, with limits of depth and size: PyYAML's own composer recurses, and a line of brackets crashes
+it. An alias is the very node that it stands for, but counts as a copy, since whoever walks the tree meets it again.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["Mapping", "Place", "Scalar", "Sequence", "YamlError", "YamlNode", "documents"]
+__all__ = ["MAX_SIZE", "Mapping", "Place", "Scalar", "Sequence", "YamlError", "YamlNode", "documents"]
 
 MAX_DEPTH: Final = 50
 """Rule files are five levels deep."""
+MAX_SIZE: Final = 200_000
+"""Texts, sequences and mappings of a file, aliases counted as what they stand for; a text counts once more for every `CHARACTERS` of it."""
+CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,33 +128,56 @@ class _Builder:
     def __init__(self, roots: list[YamlNode]) -> None:
         self.roots = roots
         self.open: list[Sequence | Mapping] = []
-        self.anchors: dict[str, YamlNode] = {}
+        self.anchors: dict[str, tuple[YamlNode, int]] = {}
+        """Complete nodes that have an anchor, and their sizes."""
+        self.named: list[tuple[str | None, int]] = []
+        """Of open nodes: the anchor, and the size before them."""
+        self.size = 0
+
+    def grow(self, by: int, event: Any) -> None:
+        """Counts what came in."""
+        self.size += by
+        if self.size > MAX_SIZE:
+            place = _place(event)
+            msg = f"too large (expected at most {MAX_SIZE:,} texts, sequences and mappings, long texts and aliases counted as several)"
+            raise YamlError(msg, place.line, place.column)
 
     def event(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
-            self.add(Scalar(_place(event), event.value, event.style or ""), event)
+            size = 1 + len(event.value) // CHARACTERS
+            self.grow(size, event)
+            self.add(Scalar(_place(event), event.value, event.style or ""), event.anchor, size)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             node = Mapping(_place(event)) if isinstance(event, yaml.MappingStartEvent) else Sequence(_place(event))
             if len(self.open) == MAX_DEPTH:
                 raise YamlError(f"nested too deep (expected at most {MAX_DEPTH} levels)", node.place.line, node.place.column)
             self.open.append(node)
-            if event.anchor:
-                self.anchors[event.anchor] = node
+            self.named.append((event.anchor, self.size))
+            self.grow(1, event)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self.add(self.open.pop(), None)
+            anchor, before = self.named.pop()
+            self.add(self.open.pop(), anchor, self.size - before)
         elif isinstance(event, yaml.AliasEvent):
-            found = self.anchors.get(event.anchor or "")
-            if found is None:
-                place = _place(event)
-                raise YamlError(f"undefined alias (got *{event.anchor})", place.line, place.column)
-            self.add(found, None)
+            self.alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
             self.anchors.clear()
 
-    def add(self, node: YamlNode, event: Any) -> None:
+    def alias(self, event: Any) -> None:
+        """An alias of a complete node."""
+        found = self.anchors.get(event.anchor)
+        above = any(anchor == event.anchor for anchor, _ in self.named)
+        if found is None or above:
+            place = _place(event)
+            what = "an alias of something that it is part of" if above else "undefined alias"
+            raise YamlError(f"{what} (got *{event.anchor})", place.line, place.column)
+        node, size = found
+        self.grow(size, event)
+        self.add(node, None, size)
+
+    def add(self, node: YamlNode, anchor: str | None, size: int) -> None:
         """A node is complete: it goes into the innermost open one."""
-        if event is not None and event.anchor:
-            self.anchors[event.anchor] = node
+        if anchor:
+            self.anchors[anchor] = (node, size)
         if not self.open:
             self.roots.append(node)
             return

@@ -33,7 +33,7 @@ def test_hints(text: str, code: str, position: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "proc.name = 'proc.exe '", "proc.name = 'toupper(x'", "proc.name = toupper", "proc.name = evt.arg", "proc.name = proc.name.x",
+        "proc.name = 'toupper(x'", "proc.name = toupper", "proc.name = evt.arg", "proc.name = proc.name.x",
         "proc.name = bash", "ka.verb contains <NA>", "proc.name regex a|b", "proc.name = val(proc.exe)", "not (a or b)",
     ],
 )  # fmt: skip
@@ -57,3 +57,8 @@ def test_patterns_are_re2_in_posix_syntax() -> None:
     for pattern in (bomb, r"\d", "(?=a)", "a{2000}", "*", "(?i)a"):
         with pytest.raises(ValueError, match="invalid regex pattern"):
             check_regex(pattern)
+
+
+def test_blanks_around_a_field_hide_nothing() -> None:
+    (found,) = hints(parse("proc.name = 'proc.exe '"), CATALOGUE, "syscall")
+    assert "'proc.exe ' may be a valid field misused as a const string value" in found.message

@@ -70,13 +70,13 @@ def test_positions_are_offsets_in_the_text() -> None:
     [
         ("", 0, "the condition is empty"),
         (" \n", 0, "the condition is empty"),
-        ("a b", 2, 'unexpected text (got "b", expected "and", "or" or the end)'),
+        ("a b", 2, "unexpected token after 'a', expecting 'or', 'and' or the end (got \"b\")"),
         ("(a", 2, "the bracket that ends"),
-        ("a)", 1, 'unexpected text (got ")"'),
+        ("a)", 1, "unexpected token after 'a', expecting 'or', 'and'"),
         ("a and", 5, 'expected a blank or a bracket after "and"'),
         ("a andb", 5, 'expected a blank or a bracket after "and"'),
         ("a and or b", 6, "expected a check, a macro, a bracket or not"),
-        ("a or(b) and c", 8, 'unexpected text (got "and"'),
+        ("a or(b) and c", 8, "unexpected token after ')', expecting 'or', 'and'"),
         ("proc.name", 9, "expected an operator such as"),
         ("proc.name = ", 12, "expected a value"),
         ("proc.name = 'x", 12, "quoted text does not end"),
@@ -91,7 +91,7 @@ def test_positions_are_offsets_in_the_text() -> None:
         ("proc.name = val(a.b", 19, 'expected ")" behind the field of val'),
         ("concat() = x", 8, "concat needs an argument"),
         ("tolower(a) = x", 8, "expected a field, transformer, number or quoted text"),
-        ("proc.name = a(b)", 13, "unexpected text"),
+        ("proc.name = a(b)", 13, "unexpected token after 'a'"),
     ],
 )
 def test_errors_say_where_and_what(text: str, offset: int, message: str) -> None:

@@ -167,26 +167,6 @@ def test_errors(text: str, expected: str) -> None:
     assert expected in error(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("- list: l\n  items: [a]\n  append: true", "append"),
-        ("- macro: m\n  condition: a.b exists\n  override: {condition: append}", "override"),
-        (rule(exceptions="[{name: x}]"), "exceptions"),
-        (rule(capture="true"), "capture"),
-        (rule(capture_duration="5"), "capture_duration"),
-        (rule().replace("  desc: d", "  desc: d\n  skip-if-unknown-filter: true"), "skip-if-unknown-filter"),
-        ("- required_plugin_versions: [{name: x, version: 1.0.0}]", "required_plugin_versions"),
-    ],
-)
-def test_what_is_not_supported_yet_is_said(text: str, key: str) -> None:
-    found = errors(text)
-    assert found[0].code == "LOAD_NOT_SUPPORTED"
-    assert f"'{key}' is not supported yet; " in found[0].message
-    line = text.split("\n")[found[0].line - 1]
-    assert line[found[0].column - 1 :].startswith(key)
-
-
 def test_keys_that_say_nothing_are_fine() -> None:
     text = rule(exceptions="[]", capture="false", append="no").replace("  desc: d", "  desc: d\n  skip-if-unknown-filter: off")
     assert loaded("- required_engine_version: 0.26.0\n- required_engine_version: 31\n" + text).warnings == ()
