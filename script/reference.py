@@ -101,7 +101,7 @@ def _prose(text: str) -> str:
 
 
 def _fields(host: Any) -> Iterator[str]:
-    from tiercel.fields import ANY_SOURCE, Argument, ChangePoint
+    from tiercel.fields import ANY_SOURCE
 
     catalogue = host.fields()
     everywhere = {field.name for field in catalogue.fields(ANY_SOURCE)}
@@ -115,20 +115,51 @@ def _fields(host: Any) -> Iterator[str]:
     for source in ("", *sorted(catalogue.sources())):
         fields = [field for field in catalogue.fields(source or ANY_SOURCE) if not source or field.name not in everywhere]
         yield from (f"## Source {source}" if source else "## Every source", "")
-        rows = []
-        for field in fields:
-            argument = {Argument.NONE: "", Argument.INDEX: "[N]", Argument.OPTIONAL_INDEX: "[N]"}.get(field.argument, ".NAME")
-            changes = [point.name.lower() for point in ChangePoint if point in field.changes and point.name]
-            notes = [field.description.replace("<", "&lt;")]
-            if field.inputs and field.function is not None:
-                notes.append(f"Computed from {', '.join(f'`{name}`' for name in field.inputs)}.")
-            if not field.in_output:
-                notes.append("In conditions only.")
-            kind = f"list of {field.type.value}" if field.is_list else field.type.value
-            rows.append((f"`{field.name}{argument}`", kind, field.group.value, ", ".join(changes) or "never", " ".join(notes)))
-        yield from _table(("field", "type", "group", "changes", "meaning"), rows)
-    types = sorted({each for cls in host.sources() for each in cls.abilities().event_types or ()})
-    yield from ("## Event types of source syscall", "", ", ".join(f"`{name}`" for name in types))
+        valued = [field for field in fields if not field.absent]
+        for word in dict.fromkeys(field.name.partition(".")[0] for field in valued):
+            yield from (f"### {word}", "") if source else ()
+            rows = [_row(field) for field in valued if field.name.partition(".")[0] == word]
+            yield from _table(("field", "type", "group", "changes", "meaning"), rows)
+        absent = [(f"`{field.name}{_argument(field)}`", _type(field), _meaning(field)) for field in fields if field.absent]
+        if absent:
+            yield from ("### Without a value yet", "")
+            yield from ("Rules that read these load; a check on one is false, and `tiercel check` names the rules.", "")
+            yield from _table(("field", "type", "meaning"), absent)
+    produced, named = (
+        sorted({name for cls in host.sources() for name in getattr(cls.abilities(), which) or ()})
+        for which in ("event_types", "named_types")
+    )
+    yield from ("## Event types of source syscall", "", ", ".join(f"`{name}`" for name in produced), "")
+    yield from ("### Not collected yet", "", "Rules may name these; `tiercel check` says which rules do.", "", ", ".join(named))
+
+
+def _row(field: Any) -> tuple[str, ...]:
+    from tiercel.fields import ChangePoint
+
+    changes = [point.name.lower() for point in ChangePoint if point in field.changes and point.name]
+    return (f"`{field.name}{_argument(field)}`", _type(field), field.group.value, ", ".join(changes) or "never", _meaning(field))
+
+
+def _argument(field: Any) -> str:
+    from tiercel.fields import Argument
+
+    return {Argument.NONE: "", Argument.INDEX: "[N]", Argument.OPTIONAL_INDEX: "[N]"}.get(field.argument, ".NAME")
+
+
+def _type(field: Any) -> str:
+    return f"list of {field.type.value}" if field.is_list else str(field.type.value)
+
+
+def _meaning(field: Any) -> str:
+    """What a field is, and what can be done with it."""
+    notes = [field.description.replace("<", "&lt;")]
+    if field.inputs and field.function is not None:
+        notes.append(f"Computed from {', '.join(f'`{name}`' for name in field.inputs)}.")
+    if not field.in_output:
+        notes.append("In conditions only.")
+    if field.suggested:
+        notes.append("Suggested for outputs.")
+    return " ".join(notes)
 
 
 # -------------------------------------------------------------------------------------------------------------- configuration

@@ -326,7 +326,7 @@ def test_references_are_fresh(reference: ModuleType) -> None:
 
 
 def test_compatibility_lists_what_there_is() -> None:
-    from tiercel_ebpf.arguments import PARAMETERS
+    from tiercel_ebpf.parameters import PARAMETERS
     from tiercel_ebpf.source import EbpfSource
 
     text = (ROOT / "docs/compatibility.md").read_text()

@@ -57,7 +57,7 @@ def command(setting: Setting, *, words: tuple[str, ...], source: str | None, con
             ",".join(sources),
             ",".join(field.inputs) or "-",
             field.owner,
-            field.description,
+            f"No value yet. {field.description}" if field.absent else field.description,
         )
         for field, sources in found
     ]
@@ -94,6 +94,10 @@ def _as_data(field: Field, sources: list[str]) -> dict[str, Any]:
         "sources": sources,
         "inputs": list(field.inputs),
         "in_output": field.in_output,
+        "in_comparison": field.in_comparison,
+        "in_transformer": field.in_transformer,
+        "suggested": field.suggested,
+        "absent": field.absent,
         "owner": field.owner,
         "description": field.description,
     }

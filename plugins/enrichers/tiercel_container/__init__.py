@@ -55,7 +55,27 @@ def _name(cgroups: str) -> str | None:
     return "host" if identify(cgroups) is HOST else None
 
 
+@field(
+    "fd.containername",
+    type=FieldType.STRING,
+    inputs=("container.id", "fd.name"),
+    description="container.id and fd.name, joined by a colon.",
+)
+def _file(container: str, name: str) -> str:
+    return f"{container}:{name}"
+
+
+@field(
+    "fd.containerdirectory",
+    type=FieldType.STRING,
+    inputs=("container.id", "fd.directory"),
+    description="container.id and fd.directory, joined by a colon.",
+)
+def _directory(container: str, name: str) -> str:
+    return f"{container}:{name}"
+
+
 @hookimpl
 def tiercel_register_fields() -> Iterable[Field]:
     """The fields."""
-    return [replace(_id, suggested=True), _full_id, replace(_name, suggested=True), _type, *DECLARED]
+    return [replace(_id, suggested=True), _full_id, replace(_name, suggested=True), _type, _file, _directory, *DECLARED]

@@ -31,7 +31,6 @@ evt.buflen.net.in | uint64 | | Length of the data received.
 evt.buflen.net.out | uint64 | | Length of the data sent.
 evt.io_dir | string | | read or write, for I/O events.
 evt.around | uint64 | KEY -out -cmp | Events within so many milliseconds of a time.
-evt.abspath | string | key | Absolute path of a call with a directory descriptor.
 evt.infra.docker.name | string | | Of Docker's old infrastructure events.
 evt.infra.docker.container.id | string | | Of Docker's old infrastructure events.
 evt.infra.docker.container.name | string | | Of Docker's old infrastructure events.
@@ -40,8 +39,6 @@ evt.is_open_exec | bool | | True for opens that create a file with an execute bi
 evt.is_open_create | bool | | True for opens that created the file.
 proc.env | string | key | Environment; with a name, one variable.
 proc.aenv | string | key any -cmp | Environment of ancestors.
-proc.loginshellid | int64 | | Process id of the oldest shell among the ancestors.
-proc.pvpid | int64 | | Process id of the parent in its own pid namespace.
 proc.vpgid | int64 | | Process group id in its own pid namespace.
 proc.vpgid.name | string | | proc.name of that group's leader.
 proc.vpgid.exe | string | | proc.exe of that group's leader.
@@ -90,19 +87,10 @@ thread.vmsize | uint64 | | Virtual memory of the first thread, kB.
 thread.vmrss | uint64 | | Resident memory of the first thread, kB.
 thread.vmsize.b | uint64 | | Virtual memory of the first thread, bytes.
 thread.vmrss.b | uint64 | | Resident memory of the first thread, bytes.
-user.homedir | string | | Home directory of the user.
-user.shell | string | | Login shell of the user.
-group.name | string | | Name of the group.
-fd.uid | string | | Number of the descriptor and thread id.
-fd.containername | string | | Container id and fd.name.
-fd.containerdirectory | string | | Container id and fd.directory.
 fd.cip.name | string | -cmp | Name of the client's address.
 fd.sip.name | string | -cmp | Name of the server's address.
 fd.lip.name | string | -cmp | Name of the local address.
 fd.rip.name | string | -cmp | Name of the remote address.
-fd.dev | int32 | | Device of the file.
-fd.dev.major | int32 | | Device of the file, major number.
-fd.dev.minor | int32 | | Device of the file, minor number.
 fd.ino | int64 | | Inode of the file.
 fd.types | string | index list -cmp-only | Types of the descriptors that the event uses.
 fd.is_upper_layer | bool | | True for a file in the upper layer of an overlay file system.

@@ -1,10 +1,9 @@
-"""Results, descriptors and parameters of events as text, the way Falco prints them (docs/compatibility.md lists what is different)."""
+"""Results and descriptors of events as text, the way Falco prints them (docs/compatibility.md lists what is different)."""
 
 from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Callable
 from typing import Any, Final
 
 from tiercel import PENDING
@@ -17,9 +16,12 @@ OPEN_FLAGS: Final = (  # include/uapi/asm-generic/fcntl.h; access mode first, th
     (0o40000, "O_DIRECT"), (0o100000, "O_LARGEFILE"), (0o200000, "O_DIRECTORY"), (0o400000, "O_NOFOLLOW"), (0o2000000, "O_CLOEXEC"),
     (0o20000000, "O_TMPFILE"), (0o1000, "O_TRUNC"), (0o10000000, "O_PATH"),
 )  # fmt: skip
+NOBODY: Final = 0xFFFFFFFF
+"""No user or group: -1 as 32 bits without a sign."""
 ACCESS: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
 TYPES: Final = {"f": "file", "d": "directory", "p": "pipe", "4": "ipv4", "6": "ipv6", "u": "unix"}
 _FORMATS: Final = {stat.S_IFREG: "f", stat.S_IFCHR: "f", stat.S_IFBLK: "f", stat.S_IFDIR: "d", stat.S_IFIFO: "p"}
+_TRANSPORTS: Final = {"tcp": "t", "udp": "u", "icmp": "i", "raw": "r"}
 _FAMILIES: Final = {sockets.AF_UNIX: "u", sockets.AF_INET: "4", sockets.AF_INET6: "6"}
 
 
@@ -82,48 +84,20 @@ def open_flags(event: SyscallEvent) -> Any:
     return "|".join([*names, ACCESS[left & 3]])
 
 
-def _name(event: SyscallEvent) -> str | None:
-    name: str | None = event.name if event.head[0] in r.OPENS and event.name is not None else event.nameraw
-    return name
-
-
-def _fd(event: SyscallEvent) -> str | None:
+def descriptor_text(event: SyscallEvent) -> str | None:
+    """The descriptor as parameters show it: ``<f>/etc/passwd``, or the name of the error."""
     number = fd_number(event)
     if number is None:
         return None
     if number < 0:
         return result_text(number)
-    return f"<{fd_typechar(event) or 'o'}>{event.name or ''}"
+    transport = _TRANSPORTS.get(protocol(event) or "", "")
+    return f"<{fd_typechar(event) or 'o'}{transport}>{event.name or ''}"
 
 
-def _filename(event: SyscallEvent) -> str | None:
-    if event.head[0] not in r.EXECS:
+def device(event: SyscallEvent) -> int | None:
+    """Device of an opened file in user space's 32 bits, as new_encode_dev() of include/linux/kdev_t.h makes them; None for others."""
+    if event.head[0] not in r.OPENS or event.result < 0 or not event.head[r.A0 + 2]:
         return None
-    return event.image.exepath if event.result >= 0 else event.string(r.TEXT) or None
-
-
-PARAMETERS: Final[dict[str, Callable[[SyscallEvent], Any]]] = {
-    "res": lambda e: result_text(e.result),
-    "name": _name,
-    "flags": open_flags,
-    "fd": _fd,
-    "filename": _filename,
-    "exe": lambda e: e.image.exe if e.head[0] in r.EXECS else None,
-    "args": lambda e: e.image.args if e.head[0] in r.EXECS else None,
-    "comm": lambda e: e.image.name if e.head[0] in r.EXECS or e.head[0] in r.FORKS else None,
-    "tuple": lambda e: sockets.tuple_text(e.head) if e.head[0] == r.CONNECT else None,
-}
-"""Parameters that this version knows. Others give `<NA>`, like a parameter that an event does not have."""
-
-
-def argument(name: str) -> Callable[[SyscallEvent], Any]:
-    """The function that reads one parameter."""
-    read = PARAMETERS.get(name)
-    if read is None:
-        return lambda _: "<NA>"
-
-    def get(event: SyscallEvent) -> Any:
-        value = read(event)
-        return "<NA>" if value is None else value
-
-    return get
+    major, minor = event.head[r.A0 + 2] >> 20, event.head[r.A0 + 2] & 0xFFFFF
+    return int(minor & 0xFF | major << 8 | (minor & ~0xFF) << 12)

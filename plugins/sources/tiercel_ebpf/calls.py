@@ -6,11 +6,11 @@ import errno
 from collections.abc import Callable
 from typing import Any, Final
 
-from tiercel import Argument, FactGroup, Field, FieldType
-from tiercel_ebpf import arguments
+from tiercel import PENDING, Argument, FactGroup, Field, FieldType
 from tiercel_ebpf import records as r
 from tiercel_ebpf.building import reading
 from tiercel_ebpf.event import SyscallEvent
+from tiercel_ebpf.parameters import TYPES, all_parameters, raw
 
 __all__ = ["CALL_FIELDS"]
 
@@ -20,49 +20,10 @@ CATEGORIES: Final = {
     "connect": "net",
 }
 """Type of event -> Falco's category."""
-_OPEN: Final = ("fd", "name", "flags")
-_EXEC: Final = ("res", "exe", "args", "comm", "filename")
-PARAMETERS: Final = {
-    **dict.fromkeys(("open", "openat", "openat2", "creat"), _OPEN),
-    **dict.fromkeys(("execve", "execveat"), _EXEC),
-    **dict.fromkeys(("clone", "clone3", "fork", "vfork"), ("res", "comm")),
-    **dict.fromkeys(("dup", "dup2", "dup3", "fcntl"), ("fd",)),
-    "connect": ("res", "fd", "tuple"),
-    "procexit": (),
-}
-"""Type of event -> the parameters that it has here, in Falco's order."""
-RAW: Final[dict[str, tuple[FieldType, Callable[[SyscallEvent], Any]]]] = {
-    "res": (FieldType.INT64, lambda e: e.result),
-    "fd": (FieldType.INT64, arguments.fd_number),
-    "flags": (FieldType.FLAGS, lambda e: int(e.head[r.A0] & 0xFFFFFFFF) if e.head[0] in r.OPENS and e.head[r.A0 + 1] == 1 else None),
-    **{name: (FieldType.STRING, arguments.PARAMETERS[name]) for name in ("name", "filename", "exe", "args", "comm")},
-}
-"""Parameter -> type and value, unresolved."""
-_NUMBERS: Final = {
-    FieldType.INT64: "dirfd oldfd newfd olddirfd newdirfd olddir newdir linkdirfd tid pid ptid vpgid pgid",
-    FieldType.UINT32: "uid gid loginuid size dev queuelen queuemax queuepct vm_size vm_rss vm_swap tty type proto backlog",
-    FieldType.UINT64: "ino fdlimit pgft_maj pgft_min exe_ino cap_inheritable cap_permitted cap_effective length",
-    FieldType.TIME: "exe_ino_ctime exe_ino_mtime",
-    FieldType.FLAGS: "resolve request nstype creat_flags cmd domain",
-    FieldType.MODE: "mode",
-    FieldType.STRING: "path oldpath newpath target linkpath trusted_exepath cwd uargs",
-    FieldType.BYTES: "data env cgroups img msgcontrol addr tuple",
-}
-TYPES: Final = {name: kind for kind, names in _NUMBERS.items() for name in names.split()} | {name: kind for name, (kind, _) in RAW.items()}
-"""Parameter -> type, also of those that have no value here yet; of others it is known when a value comes."""
-
-
-def _args(event: SyscallEvent) -> str:
-    shown = ((name, arguments.PARAMETERS[name](event)) for name in PARAMETERS.get(event.type, ()))
-    return " ".join(f"{name}={'<NA>' if value is None else value}" for name, value in shown)
 
 
 def _is(name: str | None) -> Callable[[SyscallEvent], int]:
     return lambda event: int(event.type == name)
-
-
-def _raw(name: str | None) -> Callable[[SyscallEvent], Any]:
-    return RAW[name][1] if name in RAW else lambda _event: None
 
 
 def _failed(category: str | None) -> Callable[[SyscallEvent], int]:
@@ -86,12 +47,21 @@ def _named(event: SyscallEvent) -> bool:
     return event.type == "connect" and event.result in (0, -errno.EINPROGRESS)
 
 
+def _name_and_tid(event: SyscallEvent) -> Any:
+    return PENDING if event.image.name is PENDING else f"{event.image.name}{event.tid}"
+
+
 def _path(event: SyscallEvent) -> Any:
     return event.name if event.head[0] in r.OPENS and event.result >= 0 else None
 
 
 def _raw_path(event: SyscallEvent) -> Any:
     return event.nameraw if event.head[0] in r.OPENS and event.result >= 0 else None
+
+
+def _absolute(side: str | None) -> Callable[[SyscallEvent], Any]:
+    """Of calls with a directory descriptor; none that comes has two paths."""
+    return lambda event: event.name if side is None and event.type in ("openat", "openat2") and event.result >= 0 else None
 
 
 def _field(name: str, kind: FieldType, getter: Callable[..., Any], meaning: str, **more: Any) -> Field:
@@ -106,10 +76,10 @@ CALL_FIELDS: Final = (
     _field("syscall.type", _TEXT, lambda e: None if e.type == "procexit" else e.type, "Name of the system call; missing for others."),
     _field("evt.type.is", _U32, _is, "evt.type.is.NAME is 1 for events of that type, else 0.", argument=Argument.KEY),
     _field("evt.category", _TEXT, lambda e: CATEGORIES.get(e.type, "other"), "process, file, net, ..."),
-    _field("evt.args", _TEXT, _args, "All known parameters: 'name=value name=value'.", group=_REST),
-    _field("evt.info", _TEXT, _args, "The same as evt.args.", group=_REST),
+    _field("evt.args", _TEXT, all_parameters, "All known parameters: 'name=value name=value'.", group=_REST),
+    _field("evt.info", _TEXT, all_parameters, "The same as evt.args.", group=_REST),
     _field(
-        "evt.rawarg", FieldType.BY_PARAMETER, _raw, "One parameter with its own type: evt.rawarg.res.", group=_REST, argument=Argument.KEY,
+        "evt.rawarg", FieldType.BY_PARAMETER, raw, "One parameter with its own type: evt.rawarg.res.", group=_REST, argument=Argument.KEY,
         argument_types=TYPES, in_comparison=False, in_transformer=False,
     ),
     _field("evt.latency", _TIME, _constant(0), _ZERO),
@@ -133,11 +103,15 @@ CALL_FIELDS: Final = (
     _field("evt.count.procinfo", _U32, _constant(0), "1 for procinfo events: none."),
     _field("evt.count.threadinfo", _U32, _constant(0), "1 for procinfo events: none."),
     _field("thread.ismain", _BOOL, lambda e: e.tid == e.process.pid, "True for the first thread of a process.", group=_REST),
-    _field("thread.nametid", _TEXT, lambda e: f"{e.image.name}{e.tid}", "proc.name and thread.tid.", group=_REST),
+    _field("thread.nametid", _TEXT, _name_and_tid, "proc.name and thread.tid.", group=_REST),
     _field("fd.connected", _BOOL, _connected, "True for a connect that succeeded; no other event keeps track of it."),
     _field("fd.name_changed", _BOOL, _named, "True for a connect that named the socket."),
     _field("fs.path.name", _TEXT, _path, "Path of an open, absolute; missing if it failed.", group=_REST, names_file=True),
     _field("fs.path.nameraw", _TEXT, _raw_path, "That path, as the caller wrote it.", group=_REST),
+    _field(
+        "evt.abspath", _TEXT, _absolute, "Absolute path of an openat or openat2; missing if it failed, and as evt.abspath.src or .dst.",
+        group=_REST, argument=Argument.OPTIONAL_KEY, names_file=True,
+    ),
     _field("fd.is_server", _BOOL, lambda e: False if e.type == "connect" else None, "False for connect; not known for others."),
 )  # fmt: skip
 """The fields."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability, join_path
 from tiercel_ebpf import records as r
+from tiercel_ebpf.accounts import Accounts
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
 from tiercel_ebpf.sockets import tuple_text
@@ -26,7 +27,6 @@ SETTLED: Final = 20_000_000
 """Nanoseconds after its exec at which a process is judged without having come up."""
 MAX_SETTLING: Final = 65536
 NO_IDENTITY: Final = -1
-MAX_ACCOUNTS: Final = 65536
 A_COMM: Final = 96
 """Offset of the short name in exec records and rows: a[1]."""
 MAX_TEXTS: Final = 4096
@@ -64,7 +64,7 @@ class SyscallDecoder(Decoder):
         self._settling: deque[Process] = deque()
         self._cgroup_by_id: dict[tuple[int, int], str] = {}
         self._mounts: dict[int, str] = {}
-        self._accounts: dict[int, str] = {}
+        self.accounts = Accounts(self._snapshot)
         self._judging = False
         self._wants: frozenset[str] = frozenset()
         self._quiet: frozenset[int] = frozenset()
@@ -104,7 +104,9 @@ class SyscallDecoder(Decoder):
             if isinstance(record, r.Mounts):
                 self._read_mounts(record)
             elif isinstance(record, r.Accounts):
-                self._read_accounts(record)
+                self.accounts.take_users(record)
+            elif isinstance(record, r.Groups):
+                self.accounts.take_groups(record)
             elif isinstance(record, bytes):
                 self._row(record, lines)
             elif isinstance(record, r.Unlisted) and self.table.get(record[0]) is None:
@@ -148,23 +150,6 @@ class SyscallDecoder(Decoder):
             if len(parts) > 4 and parts[3] == "/":
                 major, _, minor = parts[2].partition(":")
                 self._mounts.setdefault(int(major) << 20 | int(minor), _plain(parts[4]))
-
-    def _read_accounts(self, text: bytes) -> None:
-        self._accounts.clear()
-        for line in text.decode(errors="surrogateescape").splitlines():
-            parts = line.split(":")
-            if len(parts) > 2 and parts[2].isdigit():
-                self._accounts.setdefault(int(parts[2]), parts[0])
-
-    def user_name(self, uid: int) -> str:
-        """Name of a user of the host; Falco's text for one that is not known."""
-        name = self._accounts.get(uid)
-        if name is None:
-            self._snapshot()
-            if len(self._accounts) >= MAX_ACCOUNTS:
-                self._accounts.clear()  # the next snapshot fills it again
-            name = self._accounts.setdefault(uid, "root" if uid == 0 else "<NA>")
-        return name
 
     # Processes
 

@@ -5,6 +5,7 @@ Names, types and meanings are Falco's; where they differ, docs/compatibility.md 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from socket import getservbyport
@@ -14,6 +15,7 @@ from tiercel import PENDING, Argument, FactGroup, Field, FieldType, Quantifier
 from tiercel_ebpf import arguments, sockets
 from tiercel_ebpf.building import FILTER_ONLY, SOURCES, Getter, computed, reading
 from tiercel_ebpf.event import SyscallEvent
+from tiercel_ebpf.parameters import text
 from tiercel_ebpf.records import A0, CONNECT, OPENS
 
 __all__ = ["EVENT_FIELDS"]
@@ -47,6 +49,16 @@ def _filename(name: str) -> str | None:
 def _family(event: SyscallEvent) -> str | None:
     char = arguments.fd_typechar(event)
     return {"4": "ip", "6": "ip", "u": "unix"}.get(char or "")
+
+
+def _unique(event: SyscallEvent) -> str | None:
+    number = arguments.fd_number(event)
+    return None if number is None else f"{number}{event.tid}"
+
+
+def _part(event: SyscallEvent, read: Callable[[int], int]) -> int | None:
+    device = arguments.device(event)
+    return None if device is None else read(device)
 
 
 def _socket(read: Callable[[tuple[Any, ...]], Any]) -> Getter:
@@ -94,7 +106,7 @@ EVENT_FIELDS: Final = (
     reading("evt.is_open_write", B, _SCALAR, _open_mode(1), "True for opens with write access."),
     reading("evt.dir", S, _SCALAR, lambda _: "<", "Always '<': there are exit events only."),
     reading(
-        "evt.arg", S, FactGroup.REST, arguments.argument, "One parameter of the event as text, by name: evt.arg.flags.",
+        "evt.arg", S, FactGroup.REST, text, "One parameter of the event as text, by name or position: evt.arg.flags, evt.arg[0].",
         argument=Argument.KEY,
     ),
     reading("fd.num", N, _SCALAR, arguments.fd_number, "Number of the descriptor; the negative result after a failed open."),
@@ -138,6 +150,10 @@ EVENT_FIELDS: Final = (
         quantifier=Quantifier.EITHER,
     ),
     reading("fd.l4proto", S, _SCALAR, arguments.protocol, "tcp, udp, icmp, raw; <NA> for anything else."),
+    reading("fd.uid", S, FactGroup.REST, _unique, "Number of the descriptor and thread id, as one text."),
+    reading("fd.dev", FieldType.INT32, FactGroup.REST, arguments.device, "Device of an opened file, as stat(2) has it."),
+    reading("fd.dev.major", FieldType.INT32, FactGroup.REST, lambda e: _part(e, os.major), "Major number of that device."),
+    reading("fd.dev.minor", FieldType.INT32, FactGroup.REST, lambda e: _part(e, os.minor), "Minor number of that device."),
     reading("fd.sockfamily", S, _SCALAR, _family, "ip or unix, for sockets."),
     reading("fd.sproto", S, FactGroup.REST, _service_of(sockets.peer_port), "Name of the server's port in /etc/services, or its number."),
     reading("fd.rproto", S, FactGroup.REST, _service_of(sockets.peer_port), "Name of the peer's port."),

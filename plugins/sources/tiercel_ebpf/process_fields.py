@@ -133,6 +133,20 @@ def _parent_ts(event: SyscallEvent) -> Any:
     return event.time - age if type(age) is int else age
 
 
+def _parent_vpid(event: SyscallEvent) -> Any:
+    if event.ppid == 0:
+        return None
+    ancestors = event.ancestors()
+    return ancestors[0].vpid if ancestors else PENDING
+
+
+def _login_shell(event: SyscallEvent) -> int | None:
+    """Shells are told by their names, which end in "sh"."""
+    line = [event.process, *event.ancestors()]
+    shells = [each.pid for each in line if isinstance(each.image.name, str) and each.image.name.endswith("sh")]
+    return shells[-1] if shells else None
+
+
 def _cwd(event: SyscallEvent) -> Any:
     text = "" if event.flags & F_CUT_CWD else event.string(CWD)
     return (text if text.endswith("/") else f"{text}/") if text else PENDING
@@ -166,15 +180,34 @@ PROCESS_FIELDS: Final = (
         "Control groups of the calling thread: 'pids=PATH unified=PATH'; the first where a version 1 hierarchy is mounted.",
     ),
     reading(
-        "user.loginname", S, FactGroup.REST, lambda e: e.decoder.user_name(e.loginuid), "Name of the audit user on the host.",
+        "user.loginname", S, FactGroup.REST, lambda e: e.decoder.accounts.user(e.loginuid).name, "Name of the audit user on the host.",
         changes=ChangePoint.CREDENTIALS | ChangePoint.TIME, inputs=("user.loginuid",),
     ),
     reading(
-        "user.name", S, FactGroup.REST, lambda e: e.decoder.user_name(e.uid), "Name of that user on the host; <NA> if it has none.",
+        "user.name", S, FactGroup.REST, lambda e: e.decoder.accounts.user(e.uid).name, "Name of that user on the host, or <NA>.",
         changes=ChangePoint.CREDENTIALS | ChangePoint.TIME, inputs=("user.uid",),
+    ),
+    reading(
+        "user.homedir", S, FactGroup.REST, lambda e: e.decoder.accounts.user(e.uid).home, "Home directory of that user on the host.",
+        changes=ChangePoint.CREDENTIALS | ChangePoint.TIME, inputs=("user.uid",),
+    ),
+    reading(
+        "user.shell", S, FactGroup.REST, lambda e: e.decoder.accounts.user(e.uid).shell, "Login shell of that user on the host.",
+        changes=ChangePoint.CREDENTIALS | ChangePoint.TIME, inputs=("user.uid",),
+    ),
+    reading(
+        "group.name", S, FactGroup.REST, lambda e: e.decoder.accounts.group(e.gid), "Name of that group on the host, or <NA>.",
+        changes=ChangePoint.CREDENTIALS | ChangePoint.TIME, inputs=("group.gid",),
     ),
     reading("thread.tid", N, FactGroup.REST, lambda e: e.tid, "Thread id of the calling thread."),
     reading("proc.ppid", N, FactGroup.REST, lambda e: e.ppid, "Process id of the parent.", changes=ChangePoint.ANCESTORS),
+    reading(
+        "proc.pvpid", N, FactGroup.REST, _parent_vpid, "Process id of the parent in its own pid namespace.", changes=ChangePoint.ANCESTORS,
+    ),
+    reading(
+        "proc.loginshellid", N, FactGroup.REST, _login_shell, "Process id of the oldest shell among the process and its ancestors.",
+        changes=ChangePoint.ANCESTORS,
+    ),
     reading("proc.cwd", S, FactGroup.REST, _cwd, "Current directory at the event; ends with a slash.", changes=ChangePoint.DIRECTORY),
     _parent("proc.pname", "name", "proc.name of the parent."),
     _parent("proc.pexe", "exe", "proc.exe of the parent."),

@@ -73,6 +73,10 @@ class Accounts(bytes):
     """In a snapshot's records: the text of /etc/passwd (passwd(5))."""
 
 
+class Groups(bytes):
+    """In a snapshot's records: the text of /etc/group (group(5))."""
+
+
 class CommandLine(tuple[int, int, int, bytes]):
     """In a snapshot's records: (pid, start, exec id, arguments) from /proc/PID/cmdline, taken while the identity did not change."""
 

@@ -198,7 +198,7 @@ class EbpfSource(Source):
         records += rows
         listed = {r.HEAD.unpack_from(row)[r.TGID] for row in rows}
         records += filter(None, (_unlisted(int(name)) for name in os.listdir("/proc") if name.isdigit() and int(name) not in listed))
-        for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd")):
+        for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd"), (r.Groups, "/etc/group")):
             try:
                 with open(path, "rb") as file:
                     records.append(kind(file.read(1 << 22)))

@@ -13,22 +13,23 @@ COLLECT: Final[dict[str, frozenset[str]]] = {
         "proc.exe", "proc.args", "proc.cmdline", "proc.cmdnargs", "proc.cmdlenargs", "proc.exeline", "proc.pexe", "proc.pcmdline",
         "proc.aexe", "proc.acmdline", "proc.aargs", "proc.sid.exe",
     },
-    "ppid": frozenset(
+    "ppid": _PARAMETERS | frozenset(
         {
             "proc.ppid", "proc.pname", "proc.pexe", "proc.pexepath", "proc.pcmdline", "proc.aname", "proc.aexe", "proc.aexepath",
-            "proc.acmdline", "proc.aargs", "proc.apid", "proc.ppid.ts", "proc.ppid.duration",
+            "proc.acmdline", "proc.aargs", "proc.apid", "proc.ppid.ts", "proc.ppid.duration", "proc.pvpid", "proc.loginshellid",
         }
     ),
-    "uid": frozenset({"user.uid", "user.name"}),
-    "gid": frozenset({"group.gid"}),
-    "loginuid": frozenset({"user.loginuid", "user.loginname"}),
+    "uid": _PARAMETERS | {"user.uid", "user.name", "user.homedir", "user.shell"},
+    "gid": _PARAMETERS | {"group.gid", "group.name"},
+    "loginuid": _PARAMETERS | {"user.loginuid", "user.loginname"},
     "sid": frozenset({"proc.sid", "proc.sname", "proc.sid.exe", "proc.sid.exepath", "proc.is_sid_leader"}),
-    "tty": frozenset({"proc.tty"}),
+    "tty": _PARAMETERS | {"proc.tty"},
     "cgroups": frozenset({"thread.cgroups", "thread.cgroup"}),
     "cwd": frozenset({"proc.cwd"}),
     "memfd": frozenset({"proc.is_exe_from_memfd"}),
     "paths": _PARAMETERS | {
         "fd.name", "fd.realpath", "fd.nameraw", "fd.directory", "fd.filename", "fs.path.name", "fs.path.nameraw",
+        "fd.dev", "fd.dev.major", "fd.dev.minor", "evt.abspath",
     },
 }  # fmt: skip
 """What the loader can collect -> fields that need it."""

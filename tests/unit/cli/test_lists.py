@@ -44,6 +44,10 @@ def test_fields_as_json(run: Run) -> None:
         "sources": ["lab"],
         "inputs": ["lab.exe"],
         "in_output": True,
+        "in_comparison": True,
+        "in_transformer": True,
+        "suggested": False,
+        "absent": False,
         "owner": "tiercel-lab 3.1",
         "description": "Last part of the executable.",
     }

@@ -230,4 +230,4 @@ class TestAbsentFields:
         ],
     )
     def test_checks_on_them_are_false(self, condition: str, types: set[str], matches: bool) -> None:
-        assert self.wanted(condition) == (types, matches)
+        assert self.wanted(condition) == (frozenset(types), matches)

@@ -347,14 +347,6 @@ class TestAncestors:
         assert kernel.taken == 1
 
 
-def test_accounts() -> None:
-    kernel = Kernel(r.Accounts(b"root:x:0:0::/root:/bin/sh\n# note\nwww:x:33:33:::\ntoor:x:0:0:::\nbad:x:-1:\n"))
-    made = decoder(kernel)
-    assert [made.user_name(uid) for uid in (0, 33)] == ["root", "www"]
-    assert [made.user_name(uid) for uid in (4, 4)] == ["<NA>", "<NA>"]
-    assert kernel.taken == 2
-
-
 def test_describe() -> None:
     made = decoder(Kernel(image("task")))
     (got,) = decode(made, opened(real="/a", text="b", base="/c"), read=made.describe)

@@ -10,9 +10,10 @@ import pytest
 from tests.unit.tiercel_ebpf.made import SECOND, Kernel, batch, connected, decode, decoder, image, opened, plan, record
 from tiercel import PENDING, Argument, FactGroup, Field, FieldType
 from tiercel_ebpf import records as r
-from tiercel_ebpf.arguments import PARAMETERS, result_text
+from tiercel_ebpf.arguments import result_text
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.fields import FIELDS
+from tiercel_ebpf.parameters import LAYOUTS, PARAMETERS, TYPES
 from tiercel_ebpf.wants import COLLECT, wanted
 
 BY_NAME = {f.name: f for f in FIELDS}
@@ -73,7 +74,9 @@ def test_every_field_of_every_event(field: Field) -> None:
     if field.argument is Argument.OPTIONAL_INDEX:
         arguments = (None, "0", "1", "9")
     elif field.argument is Argument.KEY:
-        arguments = (*PARAMETERS, "nonsense")
+        arguments = (*PARAMETERS, "0", "2", "99", "nonsense")
+    elif field.argument is Argument.OPTIONAL_KEY:
+        arguments = (None, "src", "nonsense")
     made = decoder(Kernel(image("task", pid=1, ppid=0, start=1), image("task")))
     for argument in arguments:
         for got in decode(made, *events(), read=lambda e, a=argument: value(field, e, a)):  # type: ignore[misc]
@@ -128,8 +131,39 @@ class TestParameters:
         assert read("evt.arg", opened(flags_of_file=flags), argument="flags") == [text]
 
     def test_missing_ones(self) -> None:
-        assert read("evt.arg", record("procexit"), connected("1.2.3.4", 80), argument="flags") == ["<NA>", "<NA>"]
-        assert read("evt.arg", opened(real="/a", flags=r.F_SAME), argument="nonsense") == ["<NA>"]
+        """What an event does not have and what is not collected is missing; what is empty has Falco's text."""
+        others = (record("procexit"), connected("1.2.3.4", 80), opened("creat", real="/a", flags=r.F_SAME))
+        assert read("evt.arg", *others, argument="flags") == [None] * 3
+        for name in ("nonsense", "mode", "99"):
+            assert read("evt.arg", opened(real="/a", flags=r.F_SAME), argument=name) == [None]
+        assert read("evt.arg", record("connect", a={1: 3}), argument="tuple") == ["<NA>"]
+
+    def test_positions_are_falcos(self) -> None:
+        event = opened("openat", real="/a", flags=r.F_SAME)
+        assert [read("evt.arg", event, argument=n) for n in "0123"] == [["<f>/a"], [None], ["/a"], ["O_RDONLY"]]
+        assert read("evt.arg", opened("open", real="/a", flags=r.F_SAME), argument="1") == ["/a"]
+        assert read("evt.rawarg", event, record("procexit", result=256), argument="0") == [3, 256]
+
+    def test_every_parameter_has_a_type_and_an_event(self) -> None:
+        named = {name for layout in LAYOUTS.values() for name in layout}
+        assert set(PARAMETERS) <= named <= set(TYPES)
+
+    def test_results_and_ids(self) -> None:
+        assert read("evt.arg", image(), record("execve", result=-2), argument="res") == ["0", "ENOENT"]
+        duplicate = connected("1.2.3.4", 80, own="10.0.0.1", kind="dup", result=6)
+        assert read("evt.arg", duplicate, record("dup2", result=-9), argument="res") == ["<4t>10.0.0.1:40000->1.2.3.4:80", "EBADF"]
+        assert read("evt.arg", image(), image(loginuid=0), image(loginuid=7), argument="loginuid") == ["<NONE>", "root", "<NA>"]
+        assert read("evt.arg", image(ppid=1), argument="ptid") == ["init"]
+        assert read("evt.rawarg", image(loginuid=7, ppid=1), argument="loginuid") == [7]
+
+    def test_all_of_them(self) -> None:
+        (text,) = read("evt.args", opened("open", real="/a", flags=r.F_SAME, flags_of_file=1, device=8 << 20 | 1))
+        assert text == "fd=3(<f>/a) name=/a flags=1(O_WRONLY) mode=<NA> dev=2049 ino=<NA>"
+        (text,) = read("evt.args", opened("open", result=-2, text="no", flags_of_file=1))
+        assert text == "fd=-2(ENOENT) name=no flags=1(O_WRONLY) mode=<NA> dev=<NA> ino=<NA>"
+        assert "pid=10(cat) ptid=1(init)" in read("evt.info", image(ppid=1))[0]
+        assert "loginuid=-1(<NONE>)" in read("evt.args", image())[0]
+        assert read("evt.args", opened(real="/a", flags=r.F_CUT, text="/b"))[0].startswith("fd=3(<f>/b) dirfd=<NA> name=/b ")
 
     def test_names(self) -> None:
         assert read("evt.arg", opened(real="/a", text="/b"), opened(result=-2, text="no"), argument="name") == ["/b", "no"]
@@ -206,6 +240,27 @@ class TestDescriptors:
             assert read(name, event) == [wanted_]
             assert read(name, opened(real="/a"), record("connect", a={0: 1, 1: 3}), record("procexit")) == [None] * 3
 
+    def test_devices(self) -> None:
+        """User space's numbers, not the kernel's, whose major starts at bit 20."""
+        events = [opened(real="/a", device=number) for number in (8 << 20 | 1, 253 << 20 | 300, 0)]
+        assert read("fd.dev", *events) == [os.makedev(8, 1), os.makedev(253, 300), None]
+        event = opened(real="/a", device=253 << 20 | 300)
+        assert (read("fd.dev.major", event), read("fd.dev.minor", event)) == ([253], [300])
+        assert read("fd.dev.major", opened(result=-2, device=8 << 20), connected("1.2.3.4", 80)) == [None, None]
+
+    def test_number_and_thread(self) -> None:
+        assert read("fd.uid", opened(result=5, tid=77), record("procexit")) == ["577", None]
+
+    def test_absolute_paths(self) -> None:
+        events = (
+            opened("openat", real="/a", text="b", base="/c"),
+            opened("open", real="/a", flags=r.F_SAME),
+            opened("openat", result=-2, text="/a"),
+        )
+        assert read("evt.abspath", *events) == ["/c/b", None, None]
+        assert read("fs.path.name", *events) == ["/c/b", "/a", None]
+        assert read("evt.abspath", *events, argument="src") == [None] * 3
+
     def test_parts_of_a_path(self) -> None:
         got = [
             read(n, *(opened(real=p, flags=r.F_SAME) for p in ("/a/b", "/a", "/")), opened(real="memfd:x", flags=r.F_TEXT))
@@ -220,6 +275,19 @@ class TestContext:
 
     def test_directory(self) -> None:
         assert read("proc.cwd", opened(cwd="/root"), opened(cwd="/"), opened()) == ["/root/", "/", PENDING]
+
+    def test_login_shell(self) -> None:
+        """The oldest one, whose child is bash here."""
+        assert read("proc.loginshellid", opened(ppid=1), opened(tgid=404, ppid=1)) == [10, None]
+
+    def test_parent_in_its_namespace(self) -> None:
+        assert read("proc.pvpid", opened(ppid=1), opened(ppid=0), opened(ppid=5)) == [1, None, PENDING]
+
+    def test_accounts(self) -> None:
+        made = decoder(Kernel(r.Accounts(b"a:x:7:7::/home/a:/bin/zsh\n"), r.Groups(b"g:x:8:\n")))
+        names = ("user.name", "user.homedir", "user.shell", "group.name", "user.loginname")
+        got = decode(made, opened(uid=7, gid=8, loginuid=7), read=lambda e: [value(BY_NAME[name], e) for name in names])
+        assert got == [["a", "/home/a", "/bin/zsh", "g", "a"]]
 
     def test_ancestors(self) -> None:
         assert read("proc.aname", opened(ppid=1), argument=None) == [("init",)]
@@ -242,7 +310,7 @@ class TestWanted:
         ("field", "collected"),
         [
             ("proc.name", set()), ("proc.cmdline", {"args"}), ("proc.exepath", {"exe"}), ("proc.aname", {"ppid"}), ("fd.name", {"paths"}),
-            ("user.name", {"uid"}), ("evt.arg", {"args", "exe", "paths"}), ("thread.cgroups", {"cgroups"}), ("proc.cwd", {"cwd"}),
+            ("user.name", {"uid"}), ("evt.arg", {"args", "exe", "paths", "ppid", "uid", "gid", "loginuid", "tty"}), ("group.name", {"gid"}), ("fd.dev", {"paths"}), ("thread.cgroups", {"cgroups"}), ("proc.cwd", {"cwd"}),
         ],
     )  # fmt: skip
     def test_what_a_field_needs(self, field: str, collected: set[str]) -> None:

@@ -13,7 +13,7 @@ NOW = 200 * SECOND
 
 def who(event: SyscallEvent) -> tuple[str, Any]:
     """Whom an event belongs to. An unknown user makes the decoder take a snapshot."""
-    event.decoder.user_name(event.uid)
+    event.decoder.accounts.user(event.uid)
     return event.type, event.image.name
 
 
@@ -41,7 +41,7 @@ def test_a_parent_whose_exec_was_lost() -> None:
     kernel.rows = [image("task", comm="sh", exec_id=2, time=NOW), kernel.rows[1]]
 
     def parent(event: SyscallEvent) -> Any:
-        event.decoder.user_name(event.uid)
+        event.decoder.accounts.user(event.uid)
         image = event.parent_image()
         return image if image is PENDING else image.name
 

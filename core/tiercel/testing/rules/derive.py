@@ -62,6 +62,13 @@ def _error(name: str) -> int | None:
     return -number if isinstance(number, int) else None
 
 
+def _result(event_type: str, result: int) -> str | None:
+    """Calls that give a descriptor have no parameter of this name, or one that shows the descriptor."""
+    if event_type in RETURN_DESCRIPTORS | NO_CALLS | {"fcntl"}:
+        return None
+    return str(result) if result >= 0 else errno.errorcode.get(-result, str(result))
+
+
 def _opened(event_type: str, flags: str, wanted: str) -> bool:
     names = flags.split("|")
     return event_type in OPENS and (wanted in names or "O_RDWR" in names)
@@ -126,7 +133,7 @@ def _rows() -> Iterable[Derivation]:
     )
     yield Derivation("evt.res", ("evt.rawres",), lambda r: "SUCCESS" if r >= 0 else errno.errorcode.get(-r, str(r)), "evt.rawres")
     yield Derivation("evt.failed", ("evt.res",), lambda result: result != "SUCCESS", "evt.res")
-    yield Derivation("evt.arg[res]", ("evt.res",), lambda result: result, "evt.res")
+    yield Derivation("evt.arg[res]", ("evt.type", "evt.rawres"), _result, "evt.rawres: the number, or the name of the error")
     for name in ("evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"):
         yield Derivation(name, ("evt.type",), _no_open, "false for other calls than opens")
     flags = ("evt.type", "evt.arg[flags]")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,24 @@ def test_the_cache_is_bounded() -> None:
     assert identify.cache_info().maxsize
 
 
+def test_files_in_containers() -> None:
+    made = {each.name: each for each in tiercel_register_fields()}
+    for name in ("fd.containername", "fd.containerdirectory"):
+        function = made[name].function
+        assert function is not None
+        assert function("host", "/etc/passwd") == "host:/etc/passwd"
+
+
+def test_on_the_host_metadata_are_empty_and_in_containers_missing() -> None:
+    made = {each.name: each for each in tiercel_register_fields()}
+    expected = {"container.name": "host", "container.image.repository": "", "container.mounts": "", "container.privileged": False}
+    for name, value in expected.items():
+        function = made[name].function
+        assert function is not None
+        assert function("unified=/system.slice/ssh.service") == value
+        assert function(f"memory=/docker/{ID}") is None
+
+
 def test_fields_are_judged_once_per_process() -> None:
     catalogue = FieldCatalogue()
     cgroups = Field(
@@ -78,7 +98,8 @@ def test_fields_are_judged_once_per_process() -> None:
         sources=frozenset({"syscall"}),
         path=("process", "cgroups"),
     )
-    for each in (cgroups, *tiercel_register_fields()):
+    places = [replace(cgroups, name=name, group=FactGroup.PLACE, changes=ChangePoint.EVENT) for name in ("fd.name", "fd.directory")]
+    for each in (cgroups, *places, *tiercel_register_fields()):
         catalogue.add(each, "tiercel")
     values = {}
     for name in ("container.id", "container.full_id", "container.type"):

@@ -25,7 +25,10 @@ def facts(host: PluginHost, given: dict[str, Any], source: str = "syscall") -> A
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"evt.rawres": "-13"}, {"evt.res": "EACCES", "evt.failed": True, "evt.arg[res]": "EACCES"}),
+        ({"evt.rawres": "-13"}, {"evt.res": "EACCES", "evt.failed": True}),
+        ({"evt.type": "connect", "evt.rawres": "-13"}, {"evt.arg[res]": "EACCES"}),
+        ({"evt.type": "connect", "evt.rawres": "0"}, {"evt.arg[res]": "0"}),
+        ({"evt.type": "open", "evt.rawres": "-13"}, {"evt.arg[res]": None}),
         ({"evt.rawres": "3"}, {"evt.res": "SUCCESS", "evt.failed": False}),
         ({"evt.res": "ENOENT"}, {"evt.rawres": -2, "evt.failed": True}),
         ({"evt.type": "open", "fd.num": "5"}, {"evt.rawres": 5, "evt.res": "SUCCESS"}),
