@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +26,8 @@ __all__ = ["command"]
 
 COUNTERS: Final = Path("/run/tiercel/statistics.json")
 """Where the running sensor writes its counters (`tiercel.runtime.statistics`)."""
+FEW: Final = 20
+"""Event types that are listed by name."""
 
 
 @click.group("rules", short_help="List, explain and test rules.")
@@ -157,12 +159,23 @@ def _lines(explanation: Explanation, counted: _Counted | None) -> Iterator[str]:
         yield ""
         yield f"for {', '.join(each.event_types) or 'all event types'}: {each.condition}"
         yield from _parts(each)
+    if not explanation.types:
+        yield from ("", "never matches")
     yield ""
+    if explanation.not_collected:
+        yield f"not collected yet: {_enumerated(explanation.not_collected)}"
+    if explanation.without_value:
+        yield f"without values so far, so false: {', '.join(explanation.without_value)}"
     yield f"reads: {', '.join(explanation.fields) or 'nothing'}"
     if counted:
         yield f"counted until {time.strftime('%H:%M:%S', time.localtime(counted.time))}: {_numbers(counted.rule)}"
         for name, counters in sorted(counted.types.items()):
             yield f"  all {name} events: {_numbers(counters)}"
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    """All of a few names, or how many."""
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} event types"
 
 
 def _numbers(counters: Mapping[str, int]) -> str:

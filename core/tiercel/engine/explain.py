@@ -52,11 +52,15 @@ class Explanation:
     Attributes:
         rule: name of the rule.
         source: its event source.
-        types: one entry for the event types that are judged alike.
+        types: one entry for the event types that are judged alike; none if the rule cannot match.
+        not_collected: event types that it matches and that do not come.
+        without_value: checks that are false whatever the event, because nothing gives their field a value yet.
         fields: all fields that the rule reads or prints, with what they are computed from.
     """
 
     rule: str
     source: str
     types: tuple[TypeExplanation, ...]
+    not_collected: tuple[str, ...]
+    without_value: tuple[str, ...]
     fields: tuple[str, ...]

@@ -59,6 +59,8 @@ def explain(rules: SourceRules, state: RuleState, *, brief: bool = False) -> Exp
             _explain_type(rules, tree, types, judged=judged, brief=brief, mates=tuple(name for name in mates if name != state.rule.name))
             for (tree, judged, mates), types in alike.items()
         ),
+        not_collected=tuple(sorted(rules.not_collected(state))),
+        without_value=tuple(_text(Leaf(check), brief=brief) for check in rules.without_value(state)),
         fields=tuple(sorted(rules.names_of(state))),
     )
 

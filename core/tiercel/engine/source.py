@@ -176,6 +176,16 @@ class SourceRules:
         """Failures of the computed fields that a rule reads or prints."""
         return sum(guard.failures for name, guard in self.generator.guards.items() if name in self.names_of(state))
 
+    def without_value(self, state: RuleState) -> tuple[Check, ...]:
+        """Checks of a rule that are false whatever the event, because nothing gives their field a value yet."""
+        checks = dict.fromkeys(leaf.check for leaf in leaves(self._trees[state.number]))
+        return tuple(check for check in checks if decide_absent(check, self.generator.groups.field))
+
+    def not_collected(self, state: RuleState) -> frozenset[str]:
+        """Event types that a rule matches and that its source does not produce; none if the source does not know its types ahead."""
+        produced = self.abilities.event_types
+        return (state.rule.event_types or frozenset()) - produced if produced is not None else frozenset()
+
     def names_of(self, state: RuleState) -> frozenset[str]:
         """Names of all fields that a rule reads or prints, with all that they are computed from."""
         groups = self.generator.groups

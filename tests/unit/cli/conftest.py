@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Lab(Source):
     def abilities(cls) -> Abilities:
         return Abilities(
             event_types=frozenset({"open", "close"}),
+            named_types=frozenset(f"call_{number}" for number in range(25)),
             judged_types=frozenset({"open"}),
             compared=ChangePoint.EXEC | ChangePoint.FORK,
             scalars={"lab.flags": frozenset({"="})},
@@ -56,8 +57,10 @@ def lab_fields() -> list[Field]:
             path=tuple(name.split(".")[1:]),
         )
 
+    gone = replace(stored("lab.gone", FieldType.STRING, FactGroup.REST, ChangePoint.EVENT), absent=True)
     short = field("lab.short", type=FieldType.STRING, inputs=("lab.exe",), description="Last part of the executable.")
     return [
+        gone,
         stored("lab.exe", FieldType.STRING, FactGroup.PROCESS, ChangePoint.EXEC),
         stored("lab.flags", FieldType.UINT32, FactGroup.SCALAR, ChangePoint.EVENT),
         stored("evt.type", FieldType.STRING, FactGroup.SCALAR, ChangePoint.EVENT),

@@ -171,6 +171,26 @@ class TestExplain:
         assert f"not lab.exe in ({long})" in data
         assert "more" not in data
 
+    def test_what_has_no_value_or_does_not_come(self, run: Run, rules: Path) -> None:
+        conditions = {
+            "A": "evt.type in (open, call_3) and (lab.gone = x or lab.exe = /bin/sh) and not lab.gone exists",
+            "B": "evt.type = call_3",
+            "C": "evt.type = open and lab.gone = x",
+            "D": "not evt.type in (open, close)",
+        }
+        rule = "- rule: {}\n  desc: d\n  condition: {}\n  output: o\n  priority: INFO\n  source: lab\n"
+        rules.write_text("".join(rule.format(*each) for each in conditions.items()))
+        texts = {name: run("rules", "explain", name, "-r", str(rules)).out for name in conditions}
+        assert "for open: lab.exe = /bin/sh\n" in texts["A"]
+        assert "\nnot collected yet: call_3\n" in texts["A"]
+        assert "\nwithout values so far, so false: lab.gone = x, lab.gone exists\n" in texts["A"]
+        assert "\nnever matches\n" not in texts["A"]
+        assert all("\nnever matches\n" in texts[name] for name in "BCD")
+        assert "not collected yet" not in texts["C"]
+        assert "\nnot collected yet: 25 event types\n" in texts["D"]
+        data = json.loads(run("rules", "explain", "A", "-r", str(rules), "--json").out)
+        assert (data["not_collected"], data["without_value"]) == (["call_3"], ["lab.gone = x", "lab.gone exists"])
+
     def test_counters(self, run: Run, rules: Path, tmp_path: Path) -> None:
         counters = {
             "time": 1_700_000_000,
