@@ -20,8 +20,10 @@ def test_fields_say_all_that_an_author_needs(run: Run) -> None:
     assert [row[:9] for row in rows] == [
         ["lab.exe", "-", "string", "process", "exec", "lab", "-", "tiercel-lab", "3.1"],
         ["lab.flags", "-", "uint32", "scalar", "event", "lab", "-", "tiercel-lab", "3.1"],
+        ["lab.gone", "-", "string", "rest", "event", "lab", "-", "tiercel-lab", "3.1"],
         ["lab.short", "-", "string", "process", "exec", "lab", "lab.exe", "tiercel-lab", "3.1"],
     ]
+    assert {row[0] for row in rows if " ".join(row[9:]).startswith("No value yet.")} == {"lab.gone"}
 
 
 def test_fields_of_every_source_are_listed_once(run: Run) -> None:
@@ -67,7 +69,7 @@ def test_plugins(run: Run, installed: list[Distribution], tmp_path: Path) -> Non
     assert done.code == 0
     rows = {line.split()[0]: line.split(maxsplit=4) for line in done.out.splitlines()}
     assert rows["stdout"][1:] == ["tiercel", "0.1.0", "loaded", "output stdout"]
-    assert rows["lab"][1:] == ["tiercel-lab", "3.1", "loaded", "source lab, 4 fields"]
+    assert rows["lab"][1:] == ["tiercel-lab", "3.1", "loaded", "source lab, 5 fields"]
     assert rows["file"][3:] == ["denied", "denied by plugins.deny"]
     assert rows["old"][3:] == ["refused", "requires tiercel>=99, this is 0.1.0"]
     assert rows["bad"][3] == "failed"
@@ -79,7 +81,14 @@ def test_plugins_with_everything(run: Run) -> None:
     assert "\n  hook      tiercel_register_outputs\n  provides  output stdout\n" in done.out
     assert "tiercel_stdout/__init__.py" in done.out
     found = {each["name"]: each for each in json.loads(run("plugins", "--json").out)}
-    assert found["lab"]["provides"] == ["field evt.type", "field lab.exe", "field lab.flags", "field lab.short", "source lab"]
+    assert found["lab"]["provides"] == [
+        "field evt.type",
+        "field lab.exe",
+        "field lab.flags",
+        "field lab.gone",
+        "field lab.short",
+        "source lab",
+    ]
     assert found["lab"]["state"] == "loaded"
     assert set(found["evt"]) == {"name", "distribution", "version", "target", "state", "reason", "path", "hooks", "provides"}
 
