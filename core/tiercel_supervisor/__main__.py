@@ -27,7 +27,9 @@ CONFIG: Final = "/etc/tiercel/tiercel.yaml"
 STATISTICS: Final = Path("/run/tiercel/statistics.json")
 JOURNAL_BYTES: Final = 4 << 20
 READ_OPTIONS: Final = ("-r", "--rules", "-c", "--config")
-APPEND_OPTION: Final = "--output-file"
+APPEND_OPTIONS: Final = ("--output-file",)
+CAPTURE_OPTIONS: Final = ("-o", "--output")
+"""Of ``tiercel record``."""
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 MAX_QUICK_DEATHS: Final = 5
 QUICK_DEATH_SECONDS: Final = 10.0
@@ -43,23 +45,26 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
     """(paths to read, paths to append to, configuration file) that the command line names."""
     reads: list[str] = []
     appends: list[str] = []
+    append_options = (*APPEND_OPTIONS, *CAPTURE_OPTIONS) if arguments[:1] == ["record"] else APPEND_OPTIONS
+    options = (*READ_OPTIONS, *append_options)
     config = None
     previous = ""
     for argument in arguments:
         option, equals, value = argument.partition("=")
         if previous:
             option, value, previous = previous, argument, ""
-        elif argument in (*READ_OPTIONS, APPEND_OPTION):
+        elif argument in options:
             previous = argument
             continue
-        elif argument[:2] in READ_OPTIONS:  # -cPATH
+        elif argument[:2] in options:  # -cPATH
             option, value = argument[:2], argument[2:]
         elif not (equals and option.startswith("--")):
             option, value = "", argument
         if option in ("-c", "--config"):
             config = value
-        if option == APPEND_OPTION:
-            appends.append(value)
+        if option in append_options:
+            if value != "-":
+                appends.append(value)
         elif option in READ_OPTIONS or (not option and os.path.exists(value)):
             reads.append(value)
     return reads, appends, config

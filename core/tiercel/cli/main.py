@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "doctor": "Say what this host lacks to run the sensor.",
     "fields": "List the fields that rules can read.",
     "plugins": "List plugins, what they provide, and those left out.",
+    "record": "Record live events as a capture, until interrupted.",
+    "replay": "Feed a capture to rules.",
     "rules": "List, explain and test rules.",
     "run": "Detect, in the foreground, until interrupted.",
 }

@@ -80,13 +80,20 @@ class Session:
     host: PluginHost
     files: Files
 
-    def rules(self) -> RuleSet:
-        """The rules that the configuration names; warnings go to stderr. Raises `tiercel.ConfigError` or `tiercel.RuleError`."""
+    def rules(self, *, live: bool = True) -> RuleSet:
+        """The rules that the configuration names; warnings go to stderr, of what is not collected `live` only if asked for.
+
+        Raises:
+            tiercel.ConfigError: rule files cannot be read.
+            tiercel.RuleError: rules are wrong.
+        """
+        from tiercel.config.coverage import BLIND
         from tiercel.config.rules import configured, load_rules, rule_texts
 
         loaded = configured(load_rules(rule_texts(self.config, self.host, files=self.files), self.host), self.config, self.host)
         for warning in loaded.warnings:
-            print(warning, file=sys.stderr)
+            if live or warning.code not in BLIND:
+                print(warning, file=sys.stderr)
         return loaded
 
 

@@ -57,6 +57,9 @@ class Source(Component):
 
     event_source: ClassVar[str]
     """Name of the event source, ``syscall`` for example; finds the decoder and the rules."""
+    layout: ClassVar[str] = ""
+    """Name and version of the layout of its records, ``ebpf-1`` for example; changes when a decoder that reads one cannot read the other.
+    Empty: its records cannot be kept in captures."""
 
     @classmethod
     def abilities(cls) -> Abilities:
@@ -89,6 +92,13 @@ class Source(Component):
         """State records that an earlier sensor of this run had seen, oldest first; for `Decoder.replay`."""
         return iter(())
 
+    def pack(self, record: Any) -> bytes:
+        """A record of a snapshot as bytes, for a capture; `Decoder.unpack` reads it. This one is for records that are bytes.
+
+        Records of `read` are kept as they are: a source with a `layout` delivers bytes, or pairs of a position and bytes.
+        """
+        return bytes(record)
+
     def judge(self, event: Event, verdict: Sequence[int]) -> None:
         """Takes the verdict of the process behind `event`: one mask for each judged type, in the plan's order."""
 
@@ -112,6 +122,8 @@ class Decoder(Component):
 
     event_source: ClassVar[str]
     """Name of the event source whose records it understands."""
+    layouts: ClassVar[frozenset[str]] = frozenset()
+    """The layouts of records (`Source.layout`) that it reads from captures."""
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
         """Prepares for the records of a plan.
@@ -125,6 +137,14 @@ class Decoder(Component):
     def decode(self, batch: RawBatch) -> Iterator[Event]:
         """The events of a batch, in order. An event is valid until the next one is asked for."""
         raise NotImplementedError
+
+    def unpack(self, data: bytes) -> Any:
+        """A record of a snapshot from a capture, as `Source.pack` made it. Captures are hostile input.
+
+        Raises:
+            ValueError: it cannot be such a record.
+        """
+        return data
 
     def due(self) -> float | None:
         """Seconds until the decoder wants a batch, even an empty one; None if it can wait for records."""

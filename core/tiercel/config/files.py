@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from tiercel.components.base import Host
 from tiercel.components.rules import TEST_SUFFIX
@@ -42,6 +42,18 @@ class Files:
             return path.read_text(encoding="utf-8")
         with os.fdopen(self._host.open_granted(grant), encoding="utf-8") as file:
             return file.read()
+
+    def open(self, path: Path) -> BinaryIO:
+        """A file as bytes.
+
+        Raises:
+            OSError: it cannot be opened.
+            tiercel.UserError: the grant is refused.
+        """
+        grant = READ + absolute(path)
+        if self._host is None or grant not in self._grants:
+            return path.open("rb")
+        return os.fdopen(self._host.open_granted(grant), "rb")
 
     def expand(self, path: Path) -> list[Path]:
         """The rule files of a directory, by name: YAML files but tests; the path itself if it is no directory.

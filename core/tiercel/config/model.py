@@ -20,6 +20,8 @@ DEFAULT_FILE: Final = Path("/etc/tiercel/tiercel.yaml")
 APPEND: Final = "append:"
 """Prefix of the grant that the supervisor makes of ``--output-file PATH``, followed by the absolute path."""
 
+STDOUT: Final = Path("-")
+
 Options = Mapping[str, Any]
 
 
@@ -80,6 +82,8 @@ class RunOptions:
         output_file: alerts are appended to this file too.
         stats: counters are printed at the end.
         rule_matching: instead of the configuration's; None for that.
+        capture: what is read is recorded to this file, ``-`` for standard output; alerts go to `output_file` only. None for no capture.
+        capture_all: the capture gets all events of the types that the rules want, with all fields, not only what passes their masks.
     """
 
     config_file: Path | None = None
@@ -88,12 +92,17 @@ class RunOptions:
     output_file: Path | None = None
     stats: bool = False
     rule_matching: str | None = None
+    capture: Path | None = None
+    capture_all: bool = False
 
 
 def override(config: Config, options: RunOptions) -> Config:
     """The configuration with what the command line says."""
-    outputs = dict(config.outputs)
+    outputs = dict(config.outputs) if options.capture is None else {}
     grants = dict(config.grants)
+    if options.capture not in (None, STDOUT):
+        path = absolute(options.capture)
+        grants[APPEND + path] = Grant(path, "append")
     if options.json:
         outputs = {name: {**each, "format": "json"} if _is(name, "stdout") else each for name, each in outputs.items()}
     if options.output_file:

@@ -27,7 +27,8 @@ def run(options: RunOptions) -> NoReturn:
         tiercel.HostError: this is root without a supervisor.
     """
     if os.geteuid() == 0 and CHANNEL_VARIABLE not in os.environ:
-        msg = "tiercel run: root must start it by the command `tiercel`, whose supervisor keeps the privilege (got `python -m tiercel`)"
+        name = "run" if options.capture is None else "record"
+        msg = f"tiercel {name}: root must start it by the command `tiercel`, whose supervisor keeps the privilege (got `python -m tiercel`)"
         raise HostError(msg)
     text = json.dumps(dataclasses.asdict(options), default=str)
     sys.stdout.flush()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import dataclasses
 import gc
 import json
 import signal
@@ -33,9 +34,12 @@ from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.paths import resolved
+from tiercel.runtime.recording import Sink
+from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.statistics import Statistics
 
 if TYPE_CHECKING:
+    from tiercel.capture.recorder import Recorder
     from tiercel.components.source import Decoder, Source
     from tiercel.plugins import PluginHost
 
@@ -72,9 +76,8 @@ class Sensor:
             say(f"{len(blind)} of {len(rules.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
         self.rules = running(rules, self._config)
         self.source, self.decoder = self._build_source()
-        self.plan: Plan = plan_rules(
-            self.rules, self._plugins.fields(), {self.source.event_source: type(self.source).abilities()}, generation=1, resolve=resolved
-        )
+        self._paths: dict[str, str] = {}
+        self.plan: Plan = self._planned()
         formatters = build.formatters(self._plugins, privileged=self._host)
         parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters}
         self.acks = Acks()
@@ -84,6 +87,22 @@ class Sensor:
             self.acks,
         )
         self._failure: BaseException | None = None
+
+    def _planned(self) -> Plan:
+        """The rules, planned; for a capture of all events without masks, and with all fields."""
+        name, catalogue = self.source.event_source, self._plugins.fields()
+        abilities, extra = type(self.source).abilities(), frozenset[str]()
+        if self._options.capture_all:
+            abilities = dataclasses.replace(abilities, judged_types=frozenset())
+            extra = frozenset(field.name for field in catalogue.fields(name) if not field.absent)
+        return plan_rules(self.rules, catalogue, {name: abilities}, generation=1, extra_fields={name: extra}, resolve=self._resolved)
+
+    def _resolved(self, path: str) -> str | None:
+        """`resolved`, remembered for a capture."""
+        found = resolved(path)
+        if found is not None:
+            self._paths[path] = found
+        return found
 
     def _build_source(self) -> tuple[Source, Decoder]:
         plugins: PluginHost = self._plugins
@@ -108,13 +127,19 @@ class Sensor:
         """
         loop = asyncio.get_running_loop()
         statistics: Statistics | None = None
+        recorder: Recorder | None = None
+        sink = None if self._options.capture is None else Sink(self._options.capture, self._host)
         await self.delivery.start()
         try:
             source_plan = self.plan.source(self.source.event_source)
             await asyncio.to_thread(self.source.open, source_plan)
-            self.decoder.open(source_plan, self.source.snapshot)
+            source = self.source
+            if sink is not None:
+                complete = self._options.capture_all
+                source = recorder = recording(sink, self.source, source_plan, complete=complete, paths=self._paths)
+            self.decoder.open(source_plan, source.snapshot)
             engine = Engine(self.plan, matching=self._config.rule_matching, hostname=build.hostname(), origin=self.source.origin)  # type: ignore[arg-type]  # validated
-            detector = Detector(self.source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
+            detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
             statistics = Statistics(self, detector, engine)
             ended = asyncio.Event()
             thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
@@ -124,9 +149,10 @@ class Sensor:
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
-            say(f"watching: {len(self.rules)} rules, source {type(self.source).name}, alerts to {', '.join(self._config.outputs)}")
+            what, where = ("watching", f"alerts to {', '.join(self._config.outputs)}") if sink is None else ("recording", f"to {sink.name}")
+            say(f"{what}: {len(self.rules)} rules, source {type(self.source).name}, {where}")
             while not ended.is_set():
-                if self._supervised:
+                if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
                 try:
                     await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
@@ -137,7 +163,12 @@ class Sensor:
             await self.delivery.finish(DRAIN_SECONDS)
             if self._options.stats and statistics is not None:
                 print(statistics.text(), file=sys.stderr)
-            self.source.close()
+            try:
+                if recorder is not None:
+                    recorder.finish()
+                    say(f"recorded {recorder.records} records, {recorder.size} bytes")
+            finally:
+                self.source.close()
         if self._failure is not None:
             raise self._failure
 
@@ -165,6 +196,8 @@ def main(arguments: list[str]) -> int:
         output_file=Path(given["output_file"]) if given["output_file"] else None,
         stats=given["stats"],
         rule_matching=given["rule_matching"],
+        capture=Path(given["capture"]) if given["capture"] else None,
+        capture_all=given["capture_all"],
     )
     try:
         asyncio.run(Sensor(options, connect()).run())

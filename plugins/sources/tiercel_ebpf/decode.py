@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability, join_path
 from tiercel_ebpf import records as r
+from tiercel_ebpf import snapshots
 from tiercel_ebpf.accounts import Accounts
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
@@ -37,6 +38,11 @@ def _plain(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), path)
 
 
+def _number(text: str) -> int | None:
+    """A number of at most 32 bits in digits; None for anything else, since snapshots may come from captures."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
 class SyscallDecoder(Decoder):
     """Decodes source ``syscall``."""
 
@@ -45,6 +51,7 @@ class SyscallDecoder(Decoder):
     api_version: ClassVar[str] = "1.0"
     stability: ClassVar[Stability] = Stability.EXPERIMENTAL
     event_source: ClassVar[str] = "syscall"
+    layouts: ClassVar[frozenset[str]] = frozenset({r.LAYOUT_NAME})
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: Any) -> SyscallDecoder:
@@ -82,6 +89,10 @@ class SyscallDecoder(Decoder):
     def counters(self) -> Mapping[str, int]:
         """Malformed records, repairs, processes that stayed unknown, snapshots, and the size of the table."""
         return self._counts | {"processes": len(self.table), "evicted": self.table.evicted}
+
+    def unpack(self, data: bytes) -> Any:
+        """A record of a snapshot from a capture."""
+        return snapshots.unpack(data)
 
     def due(self) -> float | None:
         """Seconds until a process has to be judged; None if none waits."""
@@ -148,8 +159,9 @@ class SyscallDecoder(Decoder):
         for line in text.decode(errors="surrogateescape").splitlines():
             parts = line.split(" ")
             if len(parts) > 4 and parts[3] == "/":
-                major, _, minor = parts[2].partition(":")
-                self._mounts.setdefault(int(major) << 20 | int(minor), _plain(parts[4]))
+                major, minor = map(_number, parts[2].split(":", 1)) if ":" in parts[2] else (None, None)
+                if major is not None and minor is not None:
+                    self._mounts.setdefault(major << 20 | minor, _plain(parts[4]))
 
     # Processes
 
@@ -224,7 +236,11 @@ class SyscallDecoder(Decoder):
 
     def replay(self, record: bytes, head: tuple[Any, ...] = ()) -> None:
         """Takes a record for its state alone: only the table changes."""
-        h = head or r.HEAD.unpack_from(record)
+        try:
+            h = head or r.HEAD.unpack_from(record)
+        except struct.error:
+            self._counts["malformed"] += 1
+            return
         kind = h[r.KIND]
         if kind in r.EXECS:
             if h[r.RESULT] >= 0:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 LAYOUT: Final = 1
 """Version of the layout; the loader answers with its own."""
+LAYOUT_NAME: Final = f"ebpf-{LAYOUT}"
+"""Name of the layout in captures."""
 
 HEAD: Final = struct.Struct("<HHI3Q8I2Qq6Q8H8H")
 """kind, generation, flags, time, start, exec_id, tgid, tid, ppid, uid, gid, loginuid, sid, tty, cgroup[2], result, a[6], at[8], len[8]."""
@@ -45,7 +47,8 @@ KINDS: Final = (
     "", "execve", "execveat", "clone", "fork", "vfork", "clone3", "procexit",
     "open", "openat", "openat2", "creat", "connect", "dup", "dup2", "dup3", "fcntl",
 )  # fmt: skip
-"""Names of the kinds of events by number; the loader answers with its own table, which must agree."""
+"""Names of the kinds of events by number; the loader answers with its own table, which must agree. Captures hold the numbers: new kinds
+come behind these, anything else is another layout."""
 EXECS: Final = frozenset({1, 2})
 FORKS: Final = frozenset({3, 4, 5, 6})
 EXIT: Final = 7

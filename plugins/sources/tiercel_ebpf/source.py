@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from tiercel import Abilities, Context, Event, Loaded, RawBatch, Source, SourcePlan, Stability, UserError
 from tiercel_ebpf import records as r
+from tiercel_ebpf import snapshots
 from tiercel_ebpf.bpf import Map, iterate, possible_cpus
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.journal import Journal
@@ -43,6 +44,7 @@ class EbpfSource(Source):
     api_version: ClassVar[str] = "1.0"
     stability: ClassVar[Stability] = Stability.EXPERIMENTAL
     event_source: ClassVar[str] = "syscall"
+    layout: ClassVar[str] = r.LAYOUT_NAME
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: Context) -> EbpfSource:
@@ -207,6 +209,10 @@ class EbpfSource(Source):
         end = time.monotonic()
         self._no_snapshot_before = end + SNAPSHOT_PAUSE * (end - start)
         return RawBatch(source="syscall", records=records)
+
+    def pack(self, record: Any) -> bytes:
+        """A record of a snapshot as bytes."""
+        return snapshots.pack(record)
 
     def judge(self, event: Event, verdict: Sequence[int]) -> None:
         """Writes the verdict of the event's process image, for the context that the event was seen in."""

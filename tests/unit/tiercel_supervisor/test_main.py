@@ -36,10 +36,25 @@ class TestNamedPaths:
         monkeypatch.chdir(tmp_path)  # where nothing is called "run"
         assert main.named_paths(arguments) == (reads, [], config)
 
-    @pytest.mark.parametrize("arguments", [["run", "--output-file", "log"], ["run", "--output-file=log"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["run", "--output-file", "log"],
+            ["run", "--output-file=log"],
+            ["record", "-o", "log"],
+            ["record", "-olog"],
+            ["record", "--output", "log"],
+            ["record", "--output=log"],
+            ["record", "-o", "-", "--output-file", "log"],
+        ],
+    )
     def test_appends(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert main.named_paths(arguments) == ([], ["log"], None)
+
+    def test_only_record_writes_captures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main.named_paths(["run", "-o", "log"]) == ([], [], None)
 
 
 @pytest.mark.usefixtures("as_root")
