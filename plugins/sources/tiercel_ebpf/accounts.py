@@ -76,8 +76,8 @@ class Accounts:
 
 
 def _lines(text: bytes) -> Iterator[list[str]]:
-    """The parts of each entry whose third one is a number."""
+    """The parts of each entry whose third one is a number of 32 bits."""
     for line in text.decode(errors="surrogateescape").splitlines():
         parts = line.split(":")
-        if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit():
+        if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit() and len(parts[2]) <= len(str(UNSET)):
             yield parts

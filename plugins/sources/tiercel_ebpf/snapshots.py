@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tiercel_ebpf import records as r
@@ -21,7 +21,7 @@ _unlisted = struct.Struct("<IIQI")
 
 
 def pack(record: Any) -> bytes:
-    """A record of a snapshot as bytes. Of accounts and groups only names and numbers are kept."""
+    """A record of a snapshot as bytes. Of accounts and groups only what fields show is kept: no passwords, real names, members."""
     match record:
         case r.CommandLine():
             return LINE + _line.pack(*record[:3]) + record[3]
@@ -31,16 +31,18 @@ def pack(record: Any) -> bytes:
         case r.Mounts():
             return MOUNTS + record
         case r.Accounts():
-            return ACCOUNTS + _names(record)
+            return ACCOUNTS + b"\n".join(b"%s::%s:::%s:%s" % (p[0], p[2], p[5], p[6]) for p in _entries(record, 7))
         case r.Groups():
-            return GROUPS + _names(record)
+            return GROUPS + b"\n".join(b"%s::%s:" % (p[0], p[2]) for p in _entries(record, 3))
     return ROW + bytes(record)
 
 
-def _names(text: bytes) -> bytes:
-    """Of passwd(5) or group(5), whose third field is the number."""
-    entries = (parts for line in text.splitlines() if len(parts := line.split(b":")) > 2 and parts[2].isdigit())
-    return b"\n".join(b"%s:x:%s:" % (parts[0], parts[2]) for parts in entries)
+def _entries(text: bytes, count: int) -> Iterator[list[bytes]]:
+    """The parts of each entry of passwd(5) or group(5) that has a number, which is the third; at least so many."""
+    for line in text.splitlines():
+        parts = line.split(b":")
+        if len(parts) > 2 and parts[2].isdigit():
+            yield parts + [b""] * (count - len(parts))
 
 
 def _row(data: bytes) -> bytes:
