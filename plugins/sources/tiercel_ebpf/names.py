@@ -56,7 +56,7 @@ SYSCALLS: Final = frozenset(f"{_CALLS} {_NEWER}".split())
 """Names of system calls, native and i386."""
 _OTHERS: Final = """
 procexit switch drop signaldeliver page_fault sysdigevent cpu_hotplug procinfo container container_removed k8s mesos notification infra
-send recv tracer pluginevent asyncevent useradded userdeleted groupadded groupdeleted syscall
+send recv pread pwrite prlimit llseek tracer pluginevent asyncevent useradded userdeleted groupadded groupdeleted syscall
 """
 EVENT_NAMES: Final = SYSCALLS | frozenset(_OTHERS.split())
 """All of them."""

@@ -57,7 +57,7 @@ class EbpfSource(Source):
         """What the kernel program can judge."""
         return Abilities(
             event_types=frozenset(r.KINDS[1:]),
-            named_types=EVENT_NAMES,
+            named_types=EVENT_NAMES.difference(r.KINDS),
             judged_types=frozenset({*OPENS, "connect", "dup", "dup2", "dup3", "fcntl"}),
             compared=COMPARED,
             scalars=SCALARS,
