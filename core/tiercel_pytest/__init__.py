@@ -45,7 +45,7 @@ def _bench(config: pytest.Config) -> Bench:
 
         host = PluginHost()
         host.load()
-        config.stash[_BENCH] = Bench(host, files=Files(), origins=True)
+        config.stash[_BENCH] = Bench(host, files=Files())
     return config.stash[_BENCH]
 
 

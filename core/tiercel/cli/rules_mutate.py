@@ -42,7 +42,7 @@ def command(setting: Setting, *, names: tuple[str, ...], paths: tuple[Path, ...]
     from tiercel.testing.rules.mutate import mutate
 
     session = open_session(setting, config_file)
-    suites = Bench(session.host, files=session.files, origins=True).load(find(paths or HERE, files=session.files))
+    suites = Bench(session.host, files=session.files).load(find(paths or HERE, files=session.files))
     _check_names(names, suites)
     verdicts = mutate(suites, names)
     if as_json:

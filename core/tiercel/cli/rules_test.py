@@ -42,7 +42,7 @@ def command(
     from tiercel.testing.rules.bench import Bench, find
 
     session = open_session(setting, config_file)
-    suites = Bench(session.host, files=session.files, origins=True).load(find(paths or HERE, files=session.files))
+    suites = Bench(session.host, files=session.files).load(find(paths or HERE, files=session.files))
     outcomes = [outcome for suite in suites for outcome in _run(suite, filter_text, quiet=as_json or junit == STDOUT)]
     if not outcomes:
         msg = f'no test has "{filter_text}" in its name'

@@ -22,7 +22,7 @@ ACCEPTED = {("Credential file read by untrusted program", "drop evt.type in (ope
 def suites(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Suite]:
     host = PluginHost(distributions=[distributions.tiercel_itself(tmp_path_factory.mktemp("own"), plugins=True)])
     host.load()
-    return Bench(host, files=Files(), origins=True).load(find([repository / "rules"], files=Files()))
+    return Bench(host, files=Files()).load(find([repository / "rules"], files=Files()))
 
 
 def test_all_pass(suites: list[Suite]) -> None:

@@ -91,13 +91,11 @@ class Bench:
     Args:
         host: the plugins.
         files: how files are read.
-        origins: rules say where their checks stand.
     """
 
-    def __init__(self, host: PluginHost, *, files: Files, origins: bool = False) -> None:
+    def __init__(self, host: PluginHost, *, files: Files) -> None:
         self._host = host
         self._files = files
-        self._origins = origins
         self._facts = FactCatalogue(host.fields())
         self._types = known_event_types(host)
         self._rules: dict[tuple[tuple[str, ...], str], tuple[Rule, ...]] = {}
@@ -158,7 +156,7 @@ class Bench:
                 hint = f"{error.diagnostics[0].message}; name the rule files with `rules:`, or give this file the name of one"
                 raise ConfigError([Diagnostic(str(path), 1, 1, CODE, f"{names[0]}: {hint}")]) from error
             own = f"{path}{OVERRIDES}"
-            loaded = load_rules([*texts, *([(own, overrides)] if overrides else [])], self._host, origins=self._origins)
+            loaded = load_rules([*texts, *([(own, overrides)] if overrides else [])], self._host, origins=True)
             unused = [each for each in loaded.warnings if each.file == own]
             if unused:
                 raise ConfigError([Diagnostic(str(path), 1, 1, CODE, each.message) for each in unused])

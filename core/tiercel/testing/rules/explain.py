@@ -12,7 +12,6 @@ from tiercel.lang.ast import reads
 from tiercel.lang.canonical import operand_text
 from tiercel.lang.hints import checks
 from tiercel.testing.rules.compare import shown
-from tiercel.testing.rules.places import origins_of
 
 if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
@@ -58,7 +57,7 @@ class Explainer:
             yield from self._hidden(rule, event)
             return
         yield f"event {event.number} ({event.type}) came closest; false of the condition {'is' if len(false) == 1 else 'are'}"
-        origins = {check: origin for check, origin in zip(checks(rule.condition), origins_of(rule), strict=True)}  # noqa: C416  a name each
+        origins = {check: origin for check, origin in zip(checks(rule.condition), rule.origins, strict=True)}  # noqa: C416  a name each
         for leaf in dict.fromkeys(false):
             origin = origins[leaf.check]
             yield f"  {'not ' if leaf.negated else ''}{_cut(origin.text)} ({origin.file}:{origin.line}:{origin.column})"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from tiercel.lang.ast import And, Check, FieldRef, Node, Not, NumberValue, Or
 from tiercel.lang.evttypes import event_types
 from tiercel.ruleset.origins import CheckOrigin
-from tiercel.testing.rules.places import origins_of
 
 if TYPE_CHECKING:
     from tiercel.ruleset.model import Rule
@@ -61,7 +60,7 @@ def mutants(rule: Rule, *, known: frozenset[str] | None) -> Iterator[Mutant]:
         known: event types of its source; None if they are not known.
     """
     seen: Counter[CheckOrigin] = Counter()
-    for path, origin in zip(_paths(rule.condition, ()), origins_of(rule), strict=True):
+    for path, origin in zip(_paths(rule.condition, ()), rule.origins, strict=True):
         seen[origin] += 1
         for kind, alter in KINDS.items():
             condition = _altered(rule.condition, path, alter) or ALWAYS

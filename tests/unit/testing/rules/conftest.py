@@ -54,7 +54,7 @@ def suite(host: PluginHost, tmp_path: Path) -> Callable[[str], Suite]:
     def load(text: str, rules: str = RULES) -> Suite:
         (tmp_path / "r.yaml").write_text(rules)
         (tmp_path / "r.test.yaml").write_text(text)
-        return Bench(host, files=Files(), origins=True).load([tmp_path / "r.test.yaml"])[0]
+        return Bench(host, files=Files()).load([tmp_path / "r.test.yaml"])[0]
 
     return load
 

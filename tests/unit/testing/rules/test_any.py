@@ -30,7 +30,7 @@ RULES = """\
 @pytest.fixture(scope="module")
 def bench(host: PluginHost) -> Bench:
     """Loads the rules once."""
-    return Bench(host, files=Files(), origins=True)
+    return Bench(host, files=Files())
 
 
 @pytest.fixture(scope="module")

@@ -130,3 +130,23 @@ def test_tests_must_pass_first(suite: Load) -> None:
 def test_every_rule_that_runs_is_tried(suite: Load) -> None:
     assert [each.rule for each in mutate([suite(COMPLETE)])] == ["Shadow read", "Anything in etc"]
     assert RULES.count("- rule:") == 3
+
+
+def test_checks_of_exceptions_are_tried_where_they_stand(suite: Load) -> None:
+    own = (
+        rules("evt.type = open")
+        + "  exceptions:\n  - {name: one, fields: [proc.name, fd.name], comps: [=, startswith], values: [[cat, /etc/a], [dog, /b]]}\n"
+    )
+    text = """\
+context: {evt.type: open, proc.name: cat, fd.name: /etc/x}
+tests:
+- {name: fires, events: [{}, {fd.name: /etc/a, proc.name: tac}], expect: [{rule: R}, {rule: R}]}
+- {name: excepted, events: [{fd.name: /etc/a}], expect_none: true}
+"""
+    [verdicts] = mutate([suite(text, own)])
+    alive = [(each.text, each.origin.line) for each in verdicts.living]
+    assert ("drop proc.name = cat", 7) not in alive
+    assert ("negate fd.name startswith /etc/a", 7) not in alive
+    assert {each for each, _ in alive} == {
+        "drop evt.type = open", "drop proc.name = dog", "negate proc.name = dog", "drop fd.name startswith /b", "negate fd.name startswith /b",
+    }  # fmt: skip

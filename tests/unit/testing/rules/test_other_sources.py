@@ -49,6 +49,6 @@ def test_a_source_whose_event_types_nobody_knows(tmp_path: Path, monkeypatch: py
     host.load()
     (tmp_path / "r.yaml").write_text(RULES)
     (tmp_path / "r.test.yaml").write_text(TESTS)
-    [suite] = Bench(host, files=Files(), origins=True).load([tmp_path / "r.test.yaml"])
+    [suite] = Bench(host, files=Files()).load([tmp_path / "r.test.yaml"])
     assert [problem for test in suite.file.tests for problem in run(suite, test).problems] == []
     assert [(len(each.killed), each.fine) for each in mutate([suite])] == [(4, True)]
