@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tiercel import PENDING, Argument, FactGroup, Field, FieldType
+from tiercel_ebpf import arguments
 from tiercel_ebpf import records as r
 from tiercel_ebpf.building import reading
 from tiercel_ebpf.event import SyscallEvent
@@ -20,6 +21,8 @@ CATEGORIES: Final = {
     "connect": "net",
 }
 """Type of event -> Falco's category."""
+SOCKETS: Final = frozenset({"4", "6", "u"})
+"""Types of descriptors that can be connected."""
 
 
 def _is(name: str | None) -> Callable[[SyscallEvent], int]:
@@ -28,7 +31,7 @@ def _is(name: str | None) -> Callable[[SyscallEvent], int]:
 
 def _failed(category: str | None) -> Callable[[SyscallEvent], int]:
     def get(event: SyscallEvent) -> int:
-        return int(event.result < 0 and (category is None or CATEGORIES.get(event.type) == category))
+        return int(event.result is not None and event.result < 0 and (category is None or CATEGORIES.get(event.type) == category))
 
     return get
 
@@ -37,14 +40,23 @@ def _constant(value: Any) -> Callable[[SyscallEvent], Any]:
     return lambda _event: value
 
 
+def _has_descriptor(event: SyscallEvent) -> bool:
+    number = arguments.fd_number(event)
+    return number is not None and number >= 0
+
+
 def _connected(event: SyscallEvent) -> bool | None:
     """The kernel's result says it for a connect; of other sockets nothing is kept."""
-    return event.result == 0 if event.type == "connect" else False
+    if event.type == "connect":
+        return bool(event.result == 0)
+    return False if _has_descriptor(event) and arguments.fd_typechar(event) not in SOCKETS else None
 
 
-def _named(event: SyscallEvent) -> bool:
+def _named(event: SyscallEvent) -> bool | None:
     """A connect gives a socket its name, as soon as it succeeds or goes on in the background (EINPROGRESS)."""
-    return event.type == "connect" and event.result in (0, -errno.EINPROGRESS)
+    if event.type == "connect":
+        return event.result in (0, -errno.EINPROGRESS)
+    return False if _has_descriptor(event) else None
 
 
 def _name_and_tid(event: SyscallEvent) -> Any:
@@ -104,7 +116,7 @@ CALL_FIELDS: Final = (
     _field("evt.count.threadinfo", _U32, _constant(0), "1 for procinfo events: none."),
     _field("thread.ismain", _BOOL, lambda e: e.tid == e.process.pid, "True for the first thread of a process.", group=_REST),
     _field("thread.nametid", _TEXT, _name_and_tid, "proc.name and thread.tid.", group=_REST),
-    _field("fd.connected", _BOOL, _connected, "True for a connect that succeeded; no other event keeps track of it."),
+    _field("fd.connected", _BOOL, _connected, "True for a connect that succeeded, false for files; missing for other events of sockets."),
     _field("fd.name_changed", _BOOL, _named, "True for a connect that named the socket."),
     _field("fs.path.name", _TEXT, _path, "Path of an open, absolute; missing if it failed.", group=_REST, names_file=True),
     _field("fs.path.nameraw", _TEXT, _raw_path, "That path, as the caller wrote it.", group=_REST),

@@ -281,7 +281,7 @@ class SyscallDecoder(Decoder):
             event.head, event.raw, event.process, event.image = h, record, process, process.image
             event.number, event.position, event.time = self._number, position, h[3] + offset
             event.flags, event.tid, event.ppid, event.uid, event.gid, event.loginuid, event.sid, event.tty = flags, *h[7:14]
-            event.result = h[16]
+            event.result = h[16] if kind != r.EXIT else None
             event.pending = process.image is UNKNOWN
             event.wants_verdict = (
                 flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young

@@ -21,6 +21,7 @@ class SyscallEvent:
         image: ``process.image``, one step nearer.
         head: the unpacked head of the record (`records.HEAD`).
         name: the path that the selected view shows as ``fd.name``, or the text of a connection.
+        result: result of the call; None for the end of a process, which is none.
         realpath: the kernel's path of the object.
     """
 

@@ -36,6 +36,10 @@ def _open_mode(wanted: int) -> Getter:
     return get
 
 
+def _result(event: SyscallEvent) -> str | None:
+    return None if event.result is None else arguments.result_text(event.result)
+
+
 def _directory(name: str) -> str | None:
     if not name.startswith("/"):
         return None
@@ -98,10 +102,13 @@ EVENT_FIELDS: Final = (
         path=("type",),
     ),
     Field(
-        name="evt.rawres", type=N, description="Result of the call as a number.", group=_SCALAR, sources=SOURCES, path=("result",),
+        name="evt.rawres", type=N, group=_SCALAR, sources=SOURCES, path=("result",),
+        description="Result of the call as a number; missing for procexit.",
     ),
-    reading("evt.res", S, _SCALAR, lambda e: arguments.result_text(e.result), "SUCCESS, or the name of the error."),
-    reading("evt.failed", B, _SCALAR, lambda e: e.result < 0, "True if the call failed."),
+    reading("evt.res", S, _SCALAR, _result, "SUCCESS, or the name of the error; missing for procexit."),
+    reading(
+        "evt.failed", B, _SCALAR, lambda e: None if e.result is None else e.result < 0, "True if the call failed; missing for procexit.",
+    ),
     reading("evt.is_open_read", B, _SCALAR, _open_mode(0), "True for opens with read access."),
     reading("evt.is_open_write", B, _SCALAR, _open_mode(1), "True for opens with write access."),
     reading("evt.dir", S, _SCALAR, lambda _: "<", "Always '<': there are exit events only."),

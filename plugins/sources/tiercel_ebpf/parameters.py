@@ -87,7 +87,7 @@ _OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 _EXECS: Final = frozenset({"execve", "execveat"})
 PARAMETERS: Final[dict[str, Parameter]] = {
     "res": Parameter(_I, lambda e: e.result, _result_text),
-    "status": Parameter(_I, lambda e: e.result),
+    "status": Parameter(_I, lambda e: e.head[r.RESULT]),
     "fd": Parameter(_I, a.fd_number, a.descriptor_text, _OPENS | {"connect"}),
     "name": Parameter(_T, lambda e: e.nameraw, lambda e: e.name),
     "flags": Parameter(FieldType.FLAGS, _flags, a.open_flags, _OPENS),

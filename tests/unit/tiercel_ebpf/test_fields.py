@@ -113,6 +113,13 @@ class TestOpenMode:
             assert read(name, event) == [PENDING]
         assert read("evt.arg", event, argument="flags") == [PENDING]
 
+    def test_the_end_of_a_process_has_no_result(self) -> None:
+        ended = record("procexit", result=256)
+        for name in ("evt.rawres", "evt.res", "evt.failed"):
+            assert read(name, ended) == [None]
+        assert read("evt.count.error", ended) == [0]
+        assert read("evt.arg", ended, argument="status") == ["256"]
+
     def test_of_other_events(self) -> None:
         assert read("evt.is_open_write", connected("1.2.3.4", 80), record("procexit")) == [False, False]
 
@@ -247,6 +254,15 @@ class TestDescriptors:
         event = opened(real="/a", device=253 << 20 | 300)
         assert (read("fd.dev.major", event), read("fd.dev.minor", event)) == ([253], [300])
         assert read("fd.dev.major", opened(result=-2, device=8 << 20), connected("1.2.3.4", 80)) == [None, None]
+
+    def test_state_of_a_socket(self) -> None:
+        """Known of a connect; no file is one; of other sockets nothing is kept, and without a descriptor there is nothing to say."""
+        connects = [connected("1.2.3.4", 80, result=result) for result in (0, -errno.EINPROGRESS, -errno.ECONNREFUSED)]
+        assert read("fd.connected", *connects) == [True, False, False]
+        assert read("fd.name_changed", *connects) == [True, True, False]
+        others = (opened(real="/a", flags=r.F_SAME), connected("1.2.3.4", 80, kind="dup", result=6), opened(result=-2), image())
+        assert read("fd.connected", *others) == [False, None, None, None]
+        assert read("fd.name_changed", *others) == [False, False, None, None]
 
     def test_number_and_thread(self) -> None:
         assert read("fd.uid", opened(result=5, tid=77), record("procexit")) == ["577", None]
