@@ -71,10 +71,11 @@ class Sensor:
         for warning in rules.warnings:
             if warning.code not in BLIND:
                 say(str(warning))
-        blind = {(each.file, each.line) for each in rules.warnings if each.code in BLIND}
-        if blind:
-            say(f"{len(blind)} of {len(rules.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
         self.rules = running(rules, self._config)
+        blind = {(each.file, each.line) for each in rules.warnings if each.code in BLIND}
+        blind &= {(rule.file, rule.line) for rule in self.rules}
+        if blind:
+            say(f"{len(blind)} of {len(self.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
         self.source, self.decoder = self._build_source()
         self._paths: dict[str, str] = {}
         self.plan: Plan = self._planned()
