@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "plugins": "List plugins, what they provide, and those left out.",
     "record": "Record live events as a capture, until interrupted.",
     "replay": "Feed a capture to rules.",
-    "rules": "List, explain and test rules.",
+    "rules": "List, explain, test and lint rules.",
     "run": "Detect, in the foreground, until interrupted.",
 }
 USER_ERROR: Final = 2

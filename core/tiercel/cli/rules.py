@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tiercel.cli import rules_mutate, rules_test
+from tiercel.cli import rules_lint, rules_mutate, rules_test
 from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
@@ -30,13 +30,14 @@ FEW: Final = 20
 """Event types that are listed by name."""
 
 
-@click.group("rules", short_help="List, explain and test rules.")
+@click.group("rules", short_help="List, explain, test and lint rules.")
 def command() -> None:
-    """Lists the rules, explains where one of them is judged, and tests them."""
+    """Lists the rules, explains where one of them is judged, tests and lints them."""
 
 
 command.add_command(rules_test.command)
 command.add_command(rules_mutate.command)
+command.add_command(rules_lint.command)
 
 
 @command.command("list")
