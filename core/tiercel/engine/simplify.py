@@ -7,35 +7,21 @@ from typing import Final
 
 from tiercel.engine.tree import NO, YES, Leaf, Tree, transform
 from tiercel.fields import Field
-from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, TextValue
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue
+from tiercel.lang.evttypes import decide_number
 from tiercel.lang.shapes import VALUE_OF
 
-__all__ = ["EVENT_TYPE", "decide_absent", "decide_number", "specialise"]
+__all__ = ["EVENT_TYPE", "decide_absent", "decide_constant", "specialise"]
 
 EVENT_TYPE: Final = "evt.type"
-_EVENT_NUMBER: Final = "evt.num"
-_NEVER: Final = frozenset({("=", "0"), ("==", "0"), ("<", "1"), ("<", "0"), ("<=", "0"), ("in", "0")})
-_ALWAYS: Final = frozenset({("!=", "0"), (">", "0"), (">=", "0"), (">=", "1")})
 
 
-def decide_number(check: Check) -> bool | None:
-    """Decides checks that do not depend on the event: on `evt.num`, which is never 0, and on empty lists; None for the others.
-
-    Rule files write ``evt.num=0`` for "never" and ``evt.num>=0`` for "always" (rule-language reference, section 10).
-    """
+def decide_constant(check: Check) -> bool | None:
+    """Decides checks that do not depend on the event: on `evt.num`, which is never 0, and on empty lists; None for the others."""
     right = check.right
     if isinstance(right, ListValue) and not right.items and (check.modifier or check.operator in {"in", "intersects", "pmatch"}):
         return False
-    if not isinstance(check.left, FieldRef) or check.left.name != _EVENT_NUMBER or check.modifier:
-        return None
-    if isinstance(right, ListValue):
-        texts = {item.text for item in right.items if isinstance(item, TextValue | NumberValue)}
-        text = texts.pop() if len(texts) == 1 else ""
-    else:
-        text = right.text if isinstance(right, TextValue | NumberValue) else ""
-    if (check.operator, text) in _NEVER:
-        return False
-    return True if (check.operator, text) in _ALWAYS else None
+    return decide_number(check)
 
 
 def decide_absent(check: Check, field: Callable[[FieldRef], Field]) -> bool:

@@ -17,7 +17,7 @@ from tiercel.engine.masks import mask_function
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.program import Program, RuleState, Step
 from tiercel.engine.project import project
-from tiercel.engine.simplify import decide_absent, decide_number, specialise
+from tiercel.engine.simplify import decide_absent, decide_constant, specialise
 from tiercel.engine.tree import NO, Leaf, Tree, leaves
 from tiercel.engine.verdict import believable, guards_of, verdict_function
 from tiercel.fields import ChangePoint
@@ -100,7 +100,7 @@ class SourceRules:
 
     def _decide(self, check: Check, event_type: str) -> bool | None:
         """The outcome of a check that depends on nothing but the event's type."""
-        outcome = decide_number(check)
+        outcome = decide_constant(check)
         if outcome is None and decide_absent(check, self.generator.groups.field):
             outcome = False
         if outcome is not None:

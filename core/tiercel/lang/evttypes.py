@@ -8,7 +8,7 @@ from typing import Final
 from tiercel.lang.ast import And, Check, FieldRef, ListName, ListValue, Node, Not, NumberValue, Or, TextValue
 from tiercel.lang.operands import EVENT_TYPE_FIELDS
 
-__all__ = ["event_types"]
+__all__ = ["decide_number", "event_types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class _Types:
 _NONE: Final = _Types(frozenset())
 _ALL: Final = _NONE.inverted()
 _EQUAL: Final = frozenset({"=", "==", "in"})
+_EVENT_NUMBER: Final = "evt.num"
+_NEVER: Final = frozenset({("=", "0"), ("==", "0"), ("<", "0"), ("<", "1"), ("<=", "0")})
+_ALWAYS: Final = frozenset({("!=", "0"), (">", "0"), (">=", "0"), (">=", "1")})
 
 
 def event_types(node: Node, *, known: frozenset[str] | None) -> frozenset[str] | None:
@@ -85,20 +88,24 @@ def _leaf(check: Check) -> _Types | None:
         if check.operator in _EQUAL:
             return _Types(names)
         return _Types(names, except_names=True) if check.operator == "!=" else None
-    return _running_number(check) if check.left.name == "evt.num" else None
+    outcome = decide_number(check)
+    return None if outcome is None else _ALL if outcome else _NONE
 
 
-def _running_number(check: Check) -> _Types | None:
-    """``evt.num`` is never 0."""
+def decide_number(check: Check) -> bool | None:
+    """The outcome of a check on ``evt.num``, which is never 0; None if that does not decide it, and for other checks.
+
+    Rule files write ``evt.num=0`` for "never" and ``evt.num>=0`` for "always" (rule language, section 10).
+    """
+    if not isinstance(check.left, FieldRef) or check.left.name != _EVENT_NUMBER or check.modifier:
+        return None
     values = _texts(check)
     if values is None:
         return None
     if check.operator == "in":
-        return _NONE if values <= {"0"} else None
-    (value,) = values
-    if (check.operator, value) in {("=", "0"), ("==", "0"), ("<", "0"), ("<", "1"), ("<=", "0")}:
-        return _NONE
-    return _ALL if (check.operator, value) in {("!=", "0"), (">", "0"), (">=", "1")} else None
+        return False if values <= {"0"} else None
+    pair = check.operator, next(iter(values)) if len(values) == 1 else ""
+    return False if pair in _NEVER else True if pair in _ALWAYS else None
 
 
 def _texts(check: Check) -> frozenset[str] | None:
