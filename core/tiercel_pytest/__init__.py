@@ -82,7 +82,9 @@ class _RuleTestItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Of a failed test what differs, of a bug the traceback."""
-        return str(excinfo.value) if isinstance(excinfo.value, _Failed) else super().repr_failure(excinfo, style)
+        from tiercel.errors import UserError
+
+        return str(excinfo.value) if isinstance(excinfo.value, _Failed | UserError) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where it stands; lines count from 0."""

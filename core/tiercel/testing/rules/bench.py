@@ -66,6 +66,8 @@ class Suite:
         rules: the rules that run, in matching order.
         facts: the catalogue.
         event_types: names of event types of the source; None if they are not known ahead.
+        host: the plugins.
+        files: how captures are opened.
         plan: the rules, planned.
     """
 
@@ -73,6 +75,8 @@ class Suite:
     rules: tuple[Rule, ...]
     facts: FactCatalogue
     event_types: frozenset[str] | None
+    host: PluginHost
+    files: Files
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +139,8 @@ class Bench:
         rules = self.rules(document, path)
         types = self._types.get(source)
         file = read_tests(document, path, rules=rules, decoder=fact_decoder(source, self._facts), event_types=types)
-        return Suite(file, tuple(rule for rule in rules if rule.enabled and rule.source == source), self._facts, types)
+        run = tuple(rule for rule in rules if rule.enabled and rule.source == source)
+        return Suite(file, run, self._facts, types, self._host, self._files)
 
     def rules(self, document: Document, path: Path) -> tuple[Rule, ...]:
         """The rules that a file tests, those that are disabled too.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tiercel.engine.nnf import normal_form
@@ -12,13 +12,16 @@ from tiercel.lang.ast import reads
 from tiercel.lang.canonical import operand_text
 from tiercel.lang.hints import checks
 from tiercel.testing.rules.compare import shown
+from tiercel.testing.rules.stage import stage
 
 if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
+    from tiercel.engine.planner import Plan
     from tiercel.event import Event
     from tiercel.lang.ast import Check, FieldRef
     from tiercel.ruleset.model import Rule
     from tiercel.testing.rules.bench import Suite
+    from tiercel.testing.rules.model import RuleTest
 
 __all__ = ["Explainer"]
 
@@ -31,49 +34,48 @@ class Explainer:
 
     Args:
         suite: the rules.
-        events: the events of one test, decoded.
+        test: has the events.
     """
 
-    def __init__(self, suite: Suite, events: Sequence[Event]) -> None:
+    def __init__(self, suite: Suite, test: RuleTest) -> None:
         self._suite = suite
-        self._events = events
+        self._test = test
 
-    def silence(self, name: str) -> Iterator[str]:
+    def silence(self, name: str) -> list[str]:
         """Lines that say why a rule did not speak."""
-        rules = {rule.name: rule for rule in self._suite.rules}
-        rule = rules[name]
-        generator = self._suite.plan.sources[rule.source].generator
+        rule = next(rule for rule in self._suite.rules if rule.name == name)
         tree = normal_form(rule.condition)
-        best: tuple[int, Event, list[Leaf[Check]]] | None = None
-        for event in self._events:
-            false = _false(tree, event, generator)
-            if best is None or len(false) < best[0]:
-                best = (len(false), event, false)
-        if best is None:
-            yield "there was no event"
-            return
-        _, event, false = best
-        if not false:
-            yield from self._hidden(rule, event)
-            return
-        yield f"event {event.number} ({event.type}) came closest; false of the condition {'is' if len(false) == 1 else 'are'}"
-        origins = {check: origin for check, origin in zip(checks(rule.condition), rule.origins, strict=True)}  # noqa: C416  a name each
-        for leaf in dict.fromkeys(false):
-            origin = origins[leaf.check]
-            yield f"  {'not ' if leaf.negated else ''}{_cut(origin.text)} ({origin.file}:{origin.line}:{origin.column})"
-            for ref in dict.fromkeys((*reads(leaf.check.left), *reads(leaf.check.right))):
-                yield f"    {operand_text(ref)} is {_value(ref, event, generator)}"
+        best, lines = -1, ["there was no event"]
+        with stage(self._suite, self._test) as on:
+            for event in on.events:  # valid until the next one
+                false = _false(tree, event, on.plan.sources[rule.source].generator)
+                if best < 0 or len(false) < best:
+                    best = len(false)
+                    lines = list(_closest(rule, event, false, on.plan) if false else self._hidden(rule, event, on.plan))
+        return lines
 
-    def _hidden(self, rule: Rule, event: Event) -> Iterator[str]:
+    def _hidden(self, rule: Rule, event: Event, plan: Plan) -> Iterator[str]:
         """The condition holds, and still there was no alert."""
         for other in self._suite.rules:
             if other is rule:
                 break
-            holds = self._suite.plan.sources[other.source].generator.condition(normal_form(other.condition), may=False)
+            holds = plan.sources[other.source].generator.condition(normal_form(other.condition), may=False)
             if self._suite.file.matching == "first" and holds(event):
                 yield f'its condition holds for event {event.number} ({event.type}), but "{other.name}" comes before it (matching: first)'
                 return
         yield f"its condition holds for event {event.number} ({event.type}): it spoke, but more often or in another order was expected"
+
+
+def _closest(rule: Rule, event: Event, false: list[Leaf[Check]], plan: Plan) -> Iterator[str]:
+    """The checks that were false, with what they read."""
+    generator = plan.sources[rule.source].generator
+    yield f"event {event.number} ({event.type}) came closest; false of the condition {'is' if len(false) == 1 else 'are'}"
+    origins = {check: origin for check, origin in zip(checks(rule.condition), rule.origins, strict=True)}  # noqa: C416  a name each
+    for leaf in dict.fromkeys(false):
+        origin = origins[leaf.check]
+        yield f"  {'not ' if leaf.negated else ''}{_cut(origin.text)} ({origin.file}:{origin.line}:{origin.column})"
+        for ref in dict.fromkeys((*reads(leaf.check.left), *reads(leaf.check.right))):
+            yield f"    {operand_text(ref)} is {_value(ref, event, generator)}"
 
 
 def _false(tree: Tree[Check], event: Event, generator: Generator) -> list[Leaf[Check]]:

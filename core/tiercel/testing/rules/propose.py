@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import yaml
 
@@ -67,11 +67,14 @@ class Proposer:
         stated: these rules, planned for plain fields.
         facts: the catalogue for plain fields.
         source: event source.
+        matching: ``first`` or ``all``.
     """
 
-    def __init__(self, rules: Sequence[Rule], *, plan: Plan, stated: Plan, facts: FactCatalogue, source: str) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], *, plan: Plan, stated: Plan, facts: FactCatalogue, source: str, matching: str = "first"
+    ) -> None:
         self._rules = {rule.name: rule for rule in rules}
-        self._engine = Engine(plan, matching="first", hostname="", origin="")
+        self._engine = Engine(plan, matching=cast("Literal['first', 'all']", matching), hostname="", origin="")
         self._live = plan.sources[source].generator
         self._stated_plan = stated
         self._stated = stated.sources[source].generator
@@ -167,6 +170,7 @@ def as_yaml(proposals: Iterable[Proposal], *, rules: Sequence[str], source: str)
         proposals: the tests.
         rules: what the file says of its rules.
         source: event source.
+        matching: ``first`` or ``all``.
     """
     tests: list[dict[str, Any]] = []
     for number, each in enumerate(proposals, 1):

@@ -113,8 +113,8 @@ class _Reader:
     def test(self, value: Mapping[str, Any], place: Place, shared: Stated) -> RuleTest:
         if ("events" in value) is ("capture" in value):
             self.report(place, "expected either events or capture")
-        elif "capture" in value:
-            self.report((*place, "capture"), "captures are not supported yet; state the events", at_key=True)
+        elif "capture" in value and value.get("context"):
+            self.report((*place, "context"), "a capture has its own facts", at_key=True)
         if "expect" not in value and "expect_none" not in value:
             self.report(place, "expects nothing; say which alerts must come (expect) or must not (expect_none: true, or names of rules)")
         elif value.get("expect_none") is False or ("expect" in value and value.get("expect_none") is True):

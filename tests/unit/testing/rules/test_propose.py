@@ -13,7 +13,8 @@ from tiercel.config.files import Files
 from tiercel.plugins import PluginHost
 from tiercel.testing.rules.bench import Bench, Suite, find
 from tiercel.testing.rules.propose import MAX_PROPOSALS, Proposal, Proposer, as_yaml
-from tiercel.testing.rules.run import events, run
+from tiercel.testing.rules.run import run
+from tiercel.testing.rules.stage import events
 
 Load = Callable[..., Suite]
 
