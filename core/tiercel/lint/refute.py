@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from tiercel.engine.nnf import normal_form
-from tiercel.engine.simplify import decide_absent, decide_number, specialise
+from tiercel.engine.simplify import decide_absent, decide_constant, specialise
 from tiercel.engine.tree import Constant, Every, Leaf, Some, Tree, every
 from tiercel.fields import Field, FieldType, Quantifier
 from tiercel.lang.ast import Call, Check, FieldRef, ListValue, Node, NumberValue, Operand, TextValue
@@ -97,7 +97,7 @@ class Refuter:
 
     def implies(self, premise: Tree[Check], conclusion: Node) -> bool:
         """True if every event that satisfies the premise satisfies the conclusion, as far as is easy to see."""
-        opposite = specialise(normal_form(conclusion, negated=True), decide_number)
+        opposite = specialise(normal_form(conclusion, negated=True), decide_constant)
         parts: tuple[Tree[Check], ...] = opposite.parts if isinstance(opposite, Some) else (opposite,)
         return all(self.refute(every((premise, part))) is not None for part in parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tiercel.engine.simplify import decide_number, specialise
+from tiercel.engine.simplify import decide_constant, specialise
 from tiercel.engine.tree import Every, Leaf, Tree, leaves
 from tiercel.errors import Diagnostic
 from tiercel.lang.ast import Check, Operand
@@ -44,7 +44,7 @@ def _has_types(rule: Rule, other: Rule) -> bool:
 
 def _needed(tree: Tree[Check]) -> Iterator[Operand]:
     """What a rule must read so that this condition can follow from its own: whatever a check of the outer conjunction reads."""
-    tree = specialise(tree, decide_number)
+    tree = specialise(tree, decide_constant)
     for part in tree.parts if isinstance(tree, Every) else (tree,):
         if isinstance(part, Leaf):
             yield part.check.left
