@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tiercel.cli.diagnostics import print_diagnostics, with_snippets
+from tiercel.cli.load_results import load_results
 from tiercel.cli.session import Setting, config_option, json_option, rules_option, warn_of_plugins
 from tiercel.cli.show import print_json
 from tiercel.components.base import Host
 from tiercel.errors import ConfigError, Diagnostic, RuleError, UserError
+from tiercel.ruleset.codes import FILE_READ
 
 if TYPE_CHECKING:
     from tiercel.config.model import Config
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
 
-__all__ = ["command"]
+__all__ = ["Examined", "command", "examine"]
+
+BUILT_IN: Final = "<built-in configuration>"
 
 
 @click.command("check", short_help="Validate configuration and rules; start nothing.")
@@ -31,48 +36,84 @@ __all__ = ["command"]
 def command(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], as_json: bool) -> int:
     """Validates the configuration and the rules, and reports all mistakes at once. Nothing is started.
 
-    Exit code 0 if there is none, 2 otherwise.
+    Each comes with the line of the file and a caret below the place. Exit code 0 if there are no errors, 2 otherwise.
     """
-    problems, summary = _examine(setting, config_file, rules)
-    failed = any(not problem.warning for problem in problems)
+    found = examine(setting, config_file, rules)
     if as_json:
-        print_json({"ok": not failed, "problems": [dataclasses.asdict(problem) for problem in problems]})
+        print_json(
+            {
+                "ok": not found.failed,
+                "problems": [dataclasses.asdict(problem) for problem in found.problems],
+                "falco_load_results": load_results(found.files, found.problems),
+            }
+        )
     else:
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        if not failed:
-            print(summary)
-    return 2 if failed else 0
+        print_diagnostics(found.problems)
+        if not found.failed:
+            names = [found.config_file, *(name for name, _ in found.files)]
+            print("\n".join([*(f"{name}: ok" for name in names), f"{found.running} of {found.rules} rules would run"]))
+    return 2 if found.failed else 0
 
 
-def _examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]) -> tuple[list[Diagnostic], str]:
-    """All problems, and what was found if there are none."""
-    from tiercel.config.load import examine, read
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What was looked at, and what is wrong with it.
+
+    Attributes:
+        config_file: name of the configuration.
+        files: name and text of each rule file, in order; no text of those that cannot be read.
+        problems: of configuration, components and rule files, each with its snippet.
+        rules: number of rules, if they load.
+        running: number of those that would run.
+    """
+
+    config_file: str
+    files: Sequence[tuple[str, str | None]] = ()
+    problems: Sequence[Diagnostic] = ()
+    rules: int = 0
+    running: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """True if there are errors."""
+        return any(not problem.warning for problem in self.problems)
+
+
+def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]) -> Examined:
+    """Looks at configuration, components and rule files, and finds everything that is wrong with them."""
+    from tiercel.config.load import examine as examine_config
+    from tiercel.config.load import read
     from tiercel.config.model import RunOptions, override
-    from tiercel.config.rules import configured, load_rules, rule_texts, running
+    from tiercel.config.rules import configured, load_rules, readable_texts, running
     from tiercel.config.validate import validate
 
     reader = setting.reader()
+    text, name = "", str(config_file or "")
     try:
-        file, text = read(config_file, files=reader)
-        config, host, problems = examine(text, file, validate=validate, distributions=setting.distributions)
+        name, text = read(config_file, files=reader)
+        config, host, problems = examine_config(text, name, validate=validate, distributions=setting.distributions)
     except ConfigError as error:
-        return list(error.diagnostics), ""
+        return Examined(config_file=name, problems=with_snippets(error.diagnostics, {name: text}))
     warn_of_plugins(host)
     config = override(config, RunOptions(rules=rules))
     if not problems:
         problems = _build(config, host)
-    summary = ""
+    texts, unreadable = readable_texts(config, host, files=reader)
+    problems += unreadable
+    count = would_run = 0
     try:
-        texts = rule_texts(config, host, files=reader)
         loaded = configured(load_rules(texts, host), config, host)
         problems += loaded.warnings
-        files = [config.file or "<built-in configuration>", *(name for name, _ in texts)]
-        count = len(running(loaded, config))
-        summary = "\n".join([*(f"{name}: ok" for name in files), f"{count} of {len(loaded.rules)} rules would run"])
+        count, would_run = len(loaded.rules), len(running(loaded, config))
     except (ConfigError, RuleError) as error:
         problems += error.diagnostics
-    return problems, summary
+    return Examined(
+        config_file=config.file or BUILT_IN,
+        files=[*texts, *((problem.file, None) for problem in unreadable if problem.code == FILE_READ)],
+        problems=with_snippets(problems, {name: text, **dict(texts)}),
+        rules=count,
+        running=would_run,
+    )
 
 
 def _build(config: Config, host: PluginHost) -> list[Diagnostic]:
@@ -92,6 +133,6 @@ def _build(config: Config, host: PluginHost) -> list[Diagnostic]:
             try:
                 build(registry, {component_id: options}, privileged=privileged, formatters=known)
             except UserError as error:
-                where = config.file or "<built-in configuration>"
+                where = config.file or BUILT_IN
                 problems.append(Diagnostic(where, 0, 0, "CONFIG", f"{section}.{component_id}: {error}"))
     return problems

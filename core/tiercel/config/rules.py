@@ -10,6 +10,7 @@ from tiercel.config.document import CODE
 from tiercel.config.files import Files, why_unreadable
 from tiercel.errors import ConfigError, Diagnostic, UserError
 from tiercel.registry import suggest
+from tiercel.ruleset.codes import FILE_READ
 from tiercel.ruleset.extra_output import with_extra_output
 from tiercel.ruleset.selection import select
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["configured", "known_event_types", "load_rules", "rule_texts", "running"]
+__all__ = ["configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
 
 BUNDLE: Final = "bundle:"
 
@@ -29,6 +30,14 @@ def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[
     Raises:
         tiercel.ConfigError: with every file and bundle that is missing or cannot be read.
     """
+    found, problems = readable_texts(config, host, files=files)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def readable_texts(config: Config, host: PluginHost, *, files: Files) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
+    """`rule_texts` for those who go on to look for more problems: what can be read, and what is wrong with the rest."""
     bundles = {bundle.name: bundle for bundle in host.rules()}
     entries = config.rules_files if config.rules_files is not None else tuple(BUNDLE + name for name in bundles)
     found: list[tuple[str, str]] = []
@@ -43,10 +52,9 @@ def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[
         try:
             found += bundles[name].files() if entry.startswith(BUNDLE) else _read(Path(entry), files)
         except (OSError, UnicodeDecodeError, UserError) as error:
-            problems.append(Diagnostic(getattr(error, "filename", None) or entry, 0, 0, CODE, f"cannot be read: {why_unreadable(error)}"))
-    if problems:
-        raise ConfigError(problems)
-    return found
+            where = getattr(error, "filename", None) or entry
+            problems.append(Diagnostic(where, 0, 0, FILE_READ, f"cannot be read: {why_unreadable(error)}"))
+    return found, problems
 
 
 def _read(path: Path, files: Files) -> list[tuple[str, str]]:

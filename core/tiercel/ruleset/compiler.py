@@ -5,6 +5,7 @@ After each file everything so far must compile; but only what a file changed, or
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -112,14 +113,13 @@ class Compiler:
         output = read_output(item, reports, self.catalogue)
         unknown = output.unknown
         problems = [problem for each in item.exceptions for problem in exceptions.problems(item, each, self.catalogue)]
-        condition = None
-        if problems:
-            for problem in problems:
-                message = f'rule "{item.name:.200}": {problem.message}'
-                reports.at_node(problem.where.file, problem.where.node, "LOAD_ERR_VALIDATE", message)
-                unknown = unknown or problem.unknown
-        else:
-            condition = read_condition(item, self.lists, reports)
+        for problem in problems:
+            message = f'rule "{item.name:.200}": {problem.message}'
+            reports.at_node(problem.where.file, problem.where.node, "LOAD_ERR_VALIDATE", message)
+            unknown = unknown or problem.unknown
+        # With wrong exceptions there is no rule, but what is wrong with the rest of it can be said.
+        sound = dataclasses.replace(item, exceptions=[]) if problems else item
+        condition = read_condition(sound, self.lists, reports)
         rule, macros = None, dict[str, CheckedMacro]()
         if condition is not None:
             self._remember(condition, self._rules_with)
@@ -128,7 +128,7 @@ class Compiler:
                 self._rule_users.setdefault(ref.name, set()).add(item.name)
             names = self.macros.closure(condition)
             macros = self.macros.checked(names, item.source)
-            rule, names_unknown = self._condition(item, condition, reports, output, macros)
+            rule, names_unknown = self._condition(sound, condition, reports, output, macros)
             unknown = unknown or names_unknown or any(each.unknown for each in macros.values())
         if item.skip_if_unknown_filter and unknown:
             reason = reports.errors[0].message if reports.errors else "one of its macros does"
@@ -139,7 +139,7 @@ class Compiler:
         for each in macros.values():
             self.reports.take(each.reports)
         self.reports.take(reports)
-        if rule is not None and not item.broken:
+        if rule is not None and not item.broken and not problems:
             self.compiled[item.name] = rule
 
     def _condition(

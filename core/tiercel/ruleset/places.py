@@ -103,6 +103,12 @@ class SourceFile:
         line = bisect_right(starts, position)
         return line, position - starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """Offset in the text of a line and column, from 1; within the text, whatever they are."""
+        starts = self._starts()
+        start = starts[min(max(line, 1), len(starts)) - 1]
+        return min(start + max(column, 1) - 1, len(self.text))
+
     def snippet(self, line: int, column: int) -> str:
         """The line with a caret below the column; part of it if it is long."""
         starts = self._starts()
