@@ -6,11 +6,24 @@ for tests and exports.
 
 from __future__ import annotations
 
-from tiercel.capture.events import events, loaded, opened
+from tiercel.capture.events import events_of, loaded, opened
 from tiercel.capture.format import CaptureError
 from tiercel.capture.metadata import Metadata
 from tiercel.capture.reader import Reader
 from tiercel.capture.source import CaptureSource
+from tiercel.capture.values import RecordedFields, Values, printable
 from tiercel.capture.writer import Writer
 
-__all__ = ["CaptureError", "CaptureSource", "Metadata", "Reader", "Writer", "events", "loaded", "opened"]
+__all__ = [
+    "CaptureError",
+    "CaptureSource",
+    "Metadata",
+    "Reader",
+    "RecordedFields",
+    "Values",
+    "Writer",
+    "events_of",
+    "loaded",
+    "opened",
+    "printable",
+]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tiercel.event import Event
     from tiercel.plugins import PluginHost
 
-__all__ = ["STDIN", "decoder_of", "events", "loaded", "opened", "plan_of"]
+__all__ = ["STDIN", "decoder_of", "events_of", "loaded", "opened", "plan_of"]
 
 STDIN: Final = Path("-")
 
@@ -85,26 +85,20 @@ def _no_verdict(event: Any) -> tuple[int, ...]:
     return ()
 
 
-def events(path: Path, plugins: PluginHost) -> Iterator[Event]:
+def events_of(reader: Reader, plugins: PluginHost) -> Iterator[Event]:
     """The events of a capture, all recorded fields decoded. An event is valid until the next one is asked for.
 
     Args:
-        path: the capture; ``-`` is standard input.
+        reader: the capture.
         plugins: have the decoder.
 
     Raises:
-        CaptureError: it cannot be read, is no capture, or no plugin decodes it.
+        CaptureError: the capture is damaged, or no plugin decodes it.
     """
-    with opened(path) as reader:
-        yield from events_of(reader, plugins)
-
-
-def events_of(reader: Reader, plugins: PluginHost) -> Iterator[Event]:
-    """`events` of a reader."""
     metadata = reader.metadata
     decoder = decoder_of(metadata, plugins, name=reader.name)
     plan = plan_of(metadata, metadata.fields)
-    source = CaptureSource(metadata, reader.entries(), unpack=decoder.unpack)
+    source = CaptureSource(metadata, reader.entries(), unpack=decoder.unpack, where=reader.name)
     source.open(plan)
     decoder.open(plan, source.snapshot)
     for record in source.journal():

@@ -22,6 +22,7 @@ from tiercel.capture.format import (
     MAX_INDEX,
     MAX_JOINED,
     MAX_METADATA,
+    RESTART,
     SKIPPABLE,
     TRAILER,
     VERSION,
@@ -222,9 +223,18 @@ class Reader:
             self._file.seek(here)
         return blocks
 
-    def seek(self, block: Block) -> None:
-        """Goes on with a block of the index."""
-        self.offset = self._file.seek(block.offset)
+    def skip_to(self, time: int) -> None:
+        """Goes on with the last checkpoint before a time, if there is an index and one later than here.
+
+        Args:
+            time: nanoseconds since the epoch.
+
+        Raises:
+            CaptureError: the index is damaged.
+        """
+        places = [each.offset for each in self.index() if each.flags & RESTART and 0 < each.first <= time]
+        if places and places[-1] > self.offset:
+            self.offset = self._file.seek(places[-1])
 
 
 def _expand(data: bytes, block: Block) -> bytes:

@@ -30,19 +30,29 @@ class CaptureSource(Source):
     api_version: ClassVar[str] = API_VERSION
     stability: ClassVar[Stability] = Stability.BETA
 
-    def __init__(self, metadata: Metadata, entries: Iterable[Entry], *, unpack: Callable[[bytes], Any], speed: float | None = None) -> None:
+    def __init__(
+        self,
+        metadata: Metadata,
+        entries: Iterable[Entry],
+        *,
+        unpack: Callable[[bytes], Any],
+        where: str = "capture",
+        speed: float | None = None,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             metadata: header of the capture.
             entries: `Reader.entries`, or a list of them; may begin at any checkpoint.
             unpack: `Decoder.unpack` of the decoder that gets them.
+            where: name of the capture, for messages.
             speed: times as fast as it was recorded; None for as fast as it goes.
         """
         self.event_source = metadata.event_source  # type: ignore[misc]  # a class for all event sources
         self._metadata = metadata
         self._entries = iter(entries)
         self._unpack = unpack
+        self._where = where
         self._speed = speed
         self._stopped = threading.Event()
         self._states: deque[RawBatch] = deque()
@@ -77,7 +87,7 @@ class CaptureSource(Source):
         try:
             return RawBatch(batch.source, [self._unpack(record) for record in batch.records])
         except ValueError as error:
-            raise CaptureError(f"capture of {self._metadata.hostname}: a record of a snapshot is damaged: {error}") from error
+            raise CaptureError(f"{self._where}: a record of a snapshot is damaged: {error}") from error
 
     def read(self, timeout: float) -> RawBatch | None:
         """The next batch, when its time has come; an empty one when the time is up before."""

@@ -1,9 +1,10 @@
-"""Values of the fields of decoded events, by the catalogue."""
+"""Fields of events from captures: the catalogue as the recorded host has it, and values."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.engine.codegen import Generator
 from tiercel.engine.groups import Groups
@@ -16,7 +17,34 @@ if TYPE_CHECKING:
     from tiercel.lang.view import FieldsView
     from tiercel.registry import FieldCatalogue
 
-__all__ = ["Values", "printable"]
+__all__ = ["RecordedFields", "Values", "printable"]
+
+HOSTNAME: Final = "evt.hostname"
+"""The only field whose value is neither in the records nor made of them."""
+
+
+class RecordedFields:
+    """The fields (`tiercel.lang.view.FieldsView`) as the recorded host has them.
+
+    Args:
+        catalogue: the fields as this host has them.
+        hostname: name of the recorded host.
+    """
+
+    def __init__(self, catalogue: FieldsView, hostname: str) -> None:
+        self._catalogue = catalogue
+        self._hostname = hostname
+
+    def get(self, name: str, source: str) -> Field | None:
+        """See `FieldsView`."""
+        field = self._catalogue.get(name, source)
+        if field is None or name != HOSTNAME:
+            return field
+        return dataclasses.replace(field, path=None, function=None, inputs=(), getter=lambda _: self._hostname)
+
+    def names(self, source: str) -> Iterable[str]:
+        """See `FieldsView`."""
+        return self._catalogue.names(source)
 
 
 def printable(catalogue: FieldCatalogue, source: str) -> list[str]:

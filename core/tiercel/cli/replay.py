@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 STDOUT: Final = "stdout"
-SURROGATES: Final = "surrogatepass"
+SECOND: Final = 1_000_000_000
+"""Nanoseconds."""
 
 
 @click.command("replay", short_help="Feed a capture to rules.")
@@ -32,11 +33,19 @@ SURROGATES: Final = "surrogatepass"
 @click.option("--rule-matching", type=click.Choice(["first", "all"]), help="Alerts for the first rule that matches an event, or for all.")
 @click.option("--real-time", is_flag=True, help="As fast as it was recorded, not as fast as it goes.")
 @click.option("--speed", type=click.FloatRange(0, min_open=True), metavar="N", help="N times as fast as it was recorded.")
+@click.option(
+    "--from",
+    "skip",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Leave out the alerts of its first SECONDS.",
+)
 @click.option("--export", type=click.Choice(["ndjson"]), help="Print the events with their fields instead of alerts; no rules are read.")
 @click.pass_obj
 def command(
     setting: Setting, *, capture: Path, config_file: Path | None, rules: tuple[Path, ...], as_json: bool, rule_matching: str | None,
-    real_time: bool, speed: float | None, export: str | None,
+    real_time: bool, speed: float | None, skip: float, export: str | None,
 ) -> int:  # fmt: skip
     """Feeds a capture of `tiercel record` to the rules and prints the alerts. FILE - is standard input."""
     from tiercel.capture import opened
@@ -49,16 +58,19 @@ def command(
             _export(reader, session)
         else:
             matching = rule_matching or session.config.rule_matching
-            _replay(reader, session, as_json=as_json, matching=matching, speed=1.0 if real_time else speed)
+            begin = reader.metadata.time + round(skip * SECOND)
+            if skip:
+                reader.skip_to(begin)
+            _replay(reader, session, as_json=as_json, matching=matching, speed=1.0 if real_time else speed, begin=begin if skip else 0)
         _say_how_it_ended(reader)
     return 0
 
 
-def _replay(reader: Reader, session: Session, *, as_json: bool, matching: str, speed: float | None) -> None:
+def _replay(reader: Reader, session: Session, *, as_json: bool, matching: str, speed: float | None, begin: int) -> None:
     from tiercel.config.rules import running
     from tiercel.runtime.replay import Replay
 
-    replay = Replay(reader, session.host, running(session.rules(live=False), session.config), matching=matching, speed=speed)
+    replay = Replay(reader, session.host, running(session.rules(live=False), session.config), matching=matching, speed=speed, begin=begin)
     for warning in replay.warnings():
         _say(warning)
     formatter = _formatter(session, as_json=as_json)
@@ -86,11 +98,11 @@ def _formatter(session: Session, *, as_json: bool) -> Formatter:
 
 def _export(reader: Reader, session: Session) -> None:
     """One JSON object for each event: its fields, as alerts have them."""
-    from tiercel.capture.events import events_of
-    from tiercel.capture.values import Values, printable
+    from tiercel.capture import RecordedFields, Values, events_of, printable
 
-    catalogue, source = session.host.fields(), reader.metadata.event_source
-    values = Values(catalogue, source, printable(catalogue, source))
+    catalogue, metadata = session.host.fields(), reader.metadata
+    names = printable(catalogue, metadata.event_source)
+    values = Values(RecordedFields(catalogue, metadata.hostname), metadata.event_source, names)
     with _progress(reader) as (advance, printing), printing():
         for event in events_of(reader, session.host):
             sys.stdout.buffer.write(_json(values.as_json(event)) + b"\n")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.capture.events import decoder_of
 from tiercel.capture.source import CaptureSource
+from tiercel.capture.values import RecordedFields
 from tiercel.components.source import Abilities
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tiercel.ruleset.model import Rule
 
 __all__ = ["Replay", "Replayed"]
+
+SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,22 @@ class Replay:
         rules: the rules that run.
         matching: ``first`` or ``all``.
         speed: times as fast as it was recorded; None for as fast as it goes.
+        begin: alerts of earlier events are left out, nanoseconds since the epoch.
 
     Raises:
         tiercel.UserError: no plugin decodes the capture.
     """
 
-    def __init__(self, reader: Reader, plugins: PluginHost, rules: tuple[Rule, ...], *, matching: str, speed: float | None) -> None:
+    def __init__(
+        self, reader: Reader, plugins: PluginHost, rules: tuple[Rule, ...], *, matching: str, speed: float | None, begin: int
+    ) -> None:
         metadata = reader.metadata
         self._decoder = decoder_of(metadata, plugins, name=reader.name)
         abilities = {metadata.event_source: Abilities(event_types=metadata.types)}
-        self.plan = build(rules, plugins.fields(), abilities, generation=1, resolve=metadata.resolve)
+        catalogue = RecordedFields(plugins.fields(), metadata.hostname)
+        self.plan = build(rules, catalogue, abilities, generation=1, resolve=metadata.resolve)
         self._engine = Engine(self.plan, matching=matching, hostname=metadata.hostname, origin=metadata.origin)  # type: ignore[arg-type]  # validated
-        self._reader, self._metadata, self._rules, self._speed = reader, metadata, rules, speed
+        self._reader, self._metadata, self._rules, self._speed, self._begin = reader, metadata, rules, speed, begin
 
     def warnings(self) -> Iterator[str]:
         """What rules need that the capture does not have, for people."""
@@ -69,10 +76,10 @@ class Replay:
             yield f"{len(others)} of {len(self._rules)} rules are for other event sources than {metadata.event_source}"
         types = {each for rule in self._rules if rule.source == metadata.event_source for each in rule.event_types or ()} - metadata.types
         if types:
-            yield f"rules name event types that were not recorded: {', '.join(sorted(types))}"
+            yield f"rules name event types that were not recorded: {_some(types)}"
         fields = self.plan.source(metadata.event_source).fields - metadata.fields
         if fields:
-            yield f"rules read fields that were not recorded: {', '.join(sorted(fields))}"
+            yield f"rules read fields that were not recorded: {_some(fields)}"
         if not metadata.complete:
             yield "only events that pass the masks of the recording rules were recorded; other rules may miss events (record with --all)"
 
@@ -89,17 +96,28 @@ class Replay:
         plan = self.plan.source(self._metadata.event_source)
         entries = _watched(self._reader.entries(), progress)
         decoder, acks = self._decoder, Acks()
-        source = CaptureSource(self._metadata, entries, unpack=decoder.unpack, speed=self._speed)
+        source = CaptureSource(self._metadata, entries, unpack=decoder.unpack, where=self._reader.name, speed=self._speed)
+
+        alerted = 0
 
         def submit(alerts: list[Alert], ticket: Any) -> None:
-            emit(alerts)
+            nonlocal alerted
+            wanted = [alert for alert in alerts if alert.time >= self._begin]
+            alerted += len(wanted)
+            emit(wanted)
             acks.complete(ticket)
 
         source.open(plan)
         decoder.open(plan, source.snapshot)
         detector = Detector(source, decoder, plan, self._engine, acks=acks, submit=submit)
         detector.run()
-        return Replayed(detector.events, detector.alerts, decoder.counters().get("malformed", 0))
+        return Replayed(detector.events, alerted, decoder.counters().get("malformed", 0))
+
+
+def _some(names: frozenset[str] | set[str]) -> str:
+    """The first of them, and how many there are more."""
+    first = ", ".join(sorted(names)[:SHOWN])
+    return f"{first} and {len(names) - SHOWN} more" if len(names) > SHOWN else first
 
 
 def _watched(entries: Iterator[Entry], progress: Callable[[], None]) -> Iterator[Entry]:

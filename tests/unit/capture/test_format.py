@@ -72,8 +72,23 @@ def test_index_leads_to_the_blocks() -> None:
         (0, 0, 0), (0, 0, 0), (1007, 1007, 2), (2007, 2007, 0), (0, 0, 0), (0, 0, 0), (3007, 3007, 2),
     ]  # fmt: skip
     assert [each.flags for each in blocks] == [0, 0, 0, 0, 0, 1, 0]
-    opened.seek(blocks[5])
-    assert [(entry.kind, entry.batch) for entry in opened.entries()] == SAMPLE[5:]
+
+
+def test_reading_starts_at_the_last_checkpoint_before_a_time() -> None:
+    later = [(CHECKPOINT, batch(b"row two")), (BATCH, batch(b"late", clock=9000, offset=7))]
+    data = written([*SAMPLE, *later])
+
+    def rest(time: int) -> list[tuple[int, RawBatch]]:
+        opened = reader(data)
+        opened.skip_to(time)
+        found = [(entry.kind, entry.batch) for entry in opened.entries()]
+        assert opened.finished
+        assert opened.offset == len(data)
+        return found
+
+    assert rest(0) == rest(3006) == [*SAMPLE, *later]
+    assert rest(3007) == rest(9006) == [*SAMPLE[5:], *later]
+    assert rest(9007) == rest(1 << 62) == later
 
 
 def test_no_index_of_what_was_cut_off() -> None:

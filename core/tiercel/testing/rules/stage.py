@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiercel.capture import opened
-from tiercel.capture.events import events_of
+from tiercel.capture import RecordedFields, events_of, opened
 from tiercel.components.source import Abilities
 from tiercel.engine.planner import build
 from tiercel.errors import UserError
@@ -85,5 +84,5 @@ def captured(path: Path, rules: tuple[Rule, ...], *, source: str | None, host: P
             msg = f"{path}: a capture of source {metadata.event_source} (expected {source})"
             raise UserError(msg)
         abilities = {metadata.event_source: Abilities(event_types=metadata.types)}
-        plan = build(rules, host.fields(), abilities, generation=1, resolve=metadata.resolve)
+        plan = build(rules, RecordedFields(host.fields(), metadata.hostname), abilities, generation=1, resolve=metadata.resolve)
         yield Stage(metadata.event_source, plan, events_of(reader, host))
