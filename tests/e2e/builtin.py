@@ -23,6 +23,8 @@ from tests.conftest import lacking
 from tests.e2e.conftest import Alert, Sensor
 
 PROGRAMS = Path(__file__).parent / "programs"
+ANCESTORS = [f"proc.apid[{level}]" for level in range(1, 16)]
+"""Fields with the process ids of the ancestors that tests look at."""
 PYTHON = "/usr/bin/python3"  # Debian's own, an executable and no wrapper
 
 SHELL, CREDENTIALS, REVERSE, OUTWARD, MEMORY = RULES = (
@@ -94,7 +96,7 @@ def rules_of(binaries: Path) -> str:
     rules = [item for item in items if "rule" in item]
     assert {rule["rule"] for rule in rules} == set(RULES)
     for rule in rules:
-        rule["output"] += " ancestors=%proc.apid"
+        rule["output"] += "".join(f" %{name}" for name in ANCESTORS)
     return yaml.safe_dump(items, sort_keys=False)
 
 
@@ -132,8 +134,7 @@ def _is_mark(alert: Alert) -> bool:
 
 
 def _ancestors(alert: Alert) -> list[int]:
-    value = alert["output_fields"]["proc.apid"]
-    return [int(pid) for pid in (value.strip("()").replace(",", " ").split() if isinstance(value, str) else value or [])]
+    return [pid for name in ANCESTORS if (pid := alert["output_fields"][name]) is not None]
 
 
 def shown(alerts: list[Alert], *fields: str) -> list[tuple[Any, ...]]:
