@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "replay": "Feed a capture to rules.",
     "rules": "List, explain, test and lint rules.",
     "run": "Detect, in the foreground, until interrupted.",
+    "schema": "Print the JSON Schema of the configuration, or of rule files.",
 }
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 130
