@@ -10,6 +10,7 @@ from tiercel.components.extractor import field
 from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Abilities, Decoder, Source
+from tiercel.components.standin import StandIn
 from tiercel.errors import (
     ConfigError,
     Diagnostic,
@@ -67,6 +68,7 @@ __all__ = [
     "Source",
     "SourcePlan",
     "Stability",
+    "StandIn",
     "TiercelError",
     "Unknown",
     "UserError",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tiercel.components.output import Formatter, Output
     from tiercel.components.rules import RuleBundle
     from tiercel.components.source import Decoder, Source
+    from tiercel.components.standin import StandIn
     from tiercel.fields import Field
 
 __all__ = ["PROJECT", "hookimpl"]
@@ -89,6 +90,15 @@ def tiercel_register_enrichers() -> Iterable[type[Enricher]]:
 @hookspec
 def tiercel_register_rules() -> Iterable[RuleBundle]:
     """Bundles of rule files. They are loaded where the configuration names ``bundle:NAME``, or names no rule files at all."""
+    raise NotImplementedError
+
+
+@hookspec
+def tiercel_register_stand_ins() -> Iterable[StandIn]:
+    """Plugins of Falco in whose place this one stands, for rule files that require them (``required_plugin_versions``).
+
+    Say it only if the fields and events of that version are there: a file that requires a plugin relies on them.
+    """
     raise NotImplementedError
 
 

@@ -14,7 +14,7 @@ HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswi
 
 
 def test_hooks_are_those_that_the_host_calls() -> None:
-    assert set(HOOKS) == {*COMPONENTS, "tiercel_register_fields", "tiercel_register_rules"}
+    assert set(HOOKS) == {*COMPONENTS, "tiercel_register_fields", "tiercel_register_rules", "tiercel_register_stand_ins"}
 
 
 @pytest.mark.parametrize("name", HOOKS)

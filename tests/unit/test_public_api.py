@@ -12,7 +12,7 @@ PROMISED = {
     *("Abilities", "Alert", "Argument", "Atom", "ChangePoint", "Component", "ConfigError", "Context", "Decoder", "Diagnostic", "Enricher"),
     *("Event", "FactGroup", "Field", "FieldType", "Formatter", "Formula", "Host", "HostError", "JudgedType", "Loaded", "Output"),
     *("Permanent", "PluginError", "Priority", "Quantifier", "RawBatch", "Retry", "RuleBundle", "RuleError", "Source", "SourcePlan"),
-    *("Stability", "TiercelError", "Unknown", "UserError", "field", "hookimpl", "join_path"),
+    *("Stability", "StandIn", "TiercelError", "Unknown", "UserError", "field", "hookimpl", "join_path"),
 }
 HEAVY = {"aiohttp", "asyncio", "bcc", "click", "importlib.resources", "jsonschema", "orjson", "re2", "rich", "yaml", "zstandard"}
 

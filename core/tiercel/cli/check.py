@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tiercel.config.model import Config
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
+    from tiercel.ruleset.model import SkippedRule
 
 __all__ = ["Examined", "command", "examine"]
 
@@ -45,14 +47,30 @@ def command(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ..
                 "ok": not found.failed,
                 "problems": [dataclasses.asdict(problem) for problem in found.problems],
                 "falco_load_results": load_results(found.files, found.problems),
+                "left_out": _left_out(found.skipped),
             }
         )
-    else:
-        print_diagnostics(found.problems)
-        if not found.failed:
-            names = [found.config_file, *(name for name, _ in found.files)]
-            print("\n".join([*(f"{name}: ok" for name in names), f"{found.running} of {found.rules} rules would run"]))
+        return 2 if found.failed else 0
+    print_diagnostics(found.problems)
+    if not found.failed:
+        states = {name: "left out" if name in found.left_out_files else "ok" for name, _ in found.files}
+        lines = [f"{name}: {state}" for name, state in {found.config_file: "ok", **states}.items()]
+        print("\n".join([*lines, f"{found.running} of {found.rules} rules would run"]))
+    for each in _left_out(found.skipped):
+        print(f"Left out: {len(each['rules'])} of event source {each['source']}, which does not exist yet. The fields that they read:")
+        print(textwrap.fill(", ".join(each["fields"]), initial_indent="  ", subsequent_indent="  ", width=100, break_on_hyphens=False))
     return 2 if found.failed else 0
+
+
+def _left_out(skipped: Iterable[SkippedRule]) -> list[dict[str, Any]]:
+    """Rules of event sources that do not exist, by event source, with the fields that they read."""
+    rules: dict[str, list[SkippedRule]] = {}
+    for rule in skipped:
+        rules.setdefault(rule.source, []).append(rule)
+    return [
+        {"source": source, "rules": [rule.name for rule in each], "fields": sorted({name for rule in each for name in rule.fields})}
+        for source, each in sorted(rules.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +83,8 @@ class Examined:
         problems: of configuration, components and rule files, each with its snippet.
         rules: number of rules, if they load.
         running: number of those that would run.
+        skipped: rules of event sources that do not exist.
+        left_out_files: names of the files that have no other rules.
     """
 
     config_file: str
@@ -72,6 +92,8 @@ class Examined:
     problems: Sequence[Diagnostic] = ()
     rules: int = 0
     running: int = 0
+    skipped: Sequence[SkippedRule] = ()
+    left_out_files: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> bool:
@@ -101,10 +123,14 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...])
     texts, unreadable = readable_texts(config, host, files=reader)
     problems += unreadable
     count = would_run = 0
+    skipped: Sequence[SkippedRule] = ()
+    left_out_files: frozenset[str] = frozenset()
     try:
         loaded = configured(load_rules(texts, host), config, host)
         problems += loaded.warnings
         count, would_run = len(loaded.rules), len(running(loaded, config))
+        skipped = loaded.skipped
+        left_out_files = frozenset({rule.file for rule in skipped} - {rule.file for rule in loaded.rules})
     except (ConfigError, RuleError) as error:
         problems += error.diagnostics
     return Examined(
@@ -113,6 +139,8 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...])
         problems=with_snippets(problems, {name: text, **dict(texts)}),
         rules=count,
         running=would_run,
+        skipped=skipped,
+        left_out_files=left_out_files,
     )
 
 

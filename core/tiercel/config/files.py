@@ -9,11 +9,14 @@ from typing import BinaryIO, Final
 
 from tiercel.components.base import Host
 from tiercel.components.rules import TEST_SUFFIX
+from tiercel.errors import UserError
 
-__all__ = ["READ", "Files", "absolute", "why_unreadable"]
+__all__ = ["MAX_LENGTH", "READ", "Files", "absolute", "why_unreadable"]
 
 READ: Final = "read:"
 """Prefix of the grants that the supervisor makes of files on the command line, followed by the absolute path."""
+MAX_LENGTH: Final = 50_000_000
+"""Characters of a file of configuration or rules."""
 SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -35,13 +38,16 @@ class Files:
         Raises:
             OSError: it cannot be read.
             UnicodeDecodeError: it is not UTF-8.
-            tiercel.UserError: the grant is refused.
+            tiercel.UserError: the grant is refused, or the file is larger than `MAX_LENGTH`.
         """
         grant = READ + absolute(path)
-        if self._host is None or grant not in self._grants:
-            return path.read_text(encoding="utf-8")
-        with os.fdopen(self._host.open_granted(grant), encoding="utf-8") as file:
-            return file.read()
+        opened = path if self._host is None or grant not in self._grants else self._host.open_granted(grant)
+        with open(opened, encoding="utf-8") as file:  # noqa: PTH123  a path or a descriptor
+            text = file.read(MAX_LENGTH + 1)
+        if len(text) > MAX_LENGTH:
+            msg = f"too large (expected at most {MAX_LENGTH:,} characters)"
+            raise UserError(msg)
+        return text
 
     def open(self, path: Path) -> BinaryIO:
         """A file as bytes.

@@ -52,7 +52,7 @@ def readable_texts(config: Config, host: PluginHost, *, files: Files) -> tuple[l
         try:
             found += bundles[name].files() if entry.startswith(BUNDLE) else _read(Path(entry), files)
         except (OSError, UnicodeDecodeError, UserError) as error:
-            where = getattr(error, "filename", None) or entry
+            where = str(getattr(error, "filename", None) or entry)
             problems.append(Diagnostic(where, 0, 0, FILE_READ, f"cannot be read: {why_unreadable(error)}"))
     return found, problems
 
@@ -77,7 +77,9 @@ def load_rules(texts: list[tuple[str, str]], host: PluginHost, *, origins: bool 
 
     catalogue = host.fields()
     sources = catalogue.sources() | {source.event_source for source in host.sources()}
-    loaded = load(texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), origins=origins)
+    loaded = load(
+        texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), plugins=host.stand_ins(), origins=origins
+    )  # fmt: skip
     blind = blind_spots(loaded.rules, catalogue, _collected(host))
     return dataclasses.replace(loaded, warnings=(*loaded.warnings, *blind))
 

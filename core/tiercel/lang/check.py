@@ -20,6 +20,8 @@ from tiercel.registry import suggest
 
 __all__ = ["ConditionError", "check_condition"]
 
+MAX_PROBLEMS: Final = 50
+"""After so many the rest of a condition is not looked at."""
 _NOT_BETWEEN_FIELDS: Final = frozenset({"pmatch", "regex"})
 
 Problem = tuple[str, int]
@@ -83,7 +85,7 @@ class _Checker:
             return type(node)(tuple(map(self.node, node.operands)), node.position)
         if isinstance(node, Not):
             return Not(self.node(node.operand), node.position)
-        if isinstance(node, MacroRef):
+        if isinstance(node, MacroRef) or len(self.problems) >= MAX_PROBLEMS:
             return node
         try:
             return self.check(node)
@@ -110,6 +112,8 @@ class _Checker:
         if isinstance(right, ListName):
             right = ListValue((TextValue(right.name, right.position),), right.position)
         for item in right.items if isinstance(right, ListValue) else (right,):
+            if len(self.problems) >= MAX_PROBLEMS:
+                break
             assert isinstance(item, TextValue | NumberValue)  # the grammar has nothing else here
             self.value(item, check.operator, side)
         return replace(check, left=left, right=right)

@@ -23,6 +23,8 @@ __all__ = ["REMOVED", "Format", "FormatError", "FormatField", "parse_format"]
 REMOVED: Final = "%container.info"
 """What Falco's old outputs had for its command line to fill in; it is left out."""
 MAX_WIDTH: Final = 10_000
+MAX_PROBLEMS: Final = 50
+"""After so many the rest of an output is not looked at."""
 _REMOVED: Final = re.compile(rf"{re.escape(REMOVED)}(?![A-Za-z0-9_.])")
 _WIDTH: Final = re.compile("[0-9]*")
 _SELF: Final = "0"
@@ -124,6 +126,8 @@ class _Reader:
                 parts.append(part)
             except ParseError as error:
                 problems.append((error.message, percent))
+                if len(problems) == MAX_PROBLEMS:
+                    break
                 at = max(error.offset, percent + 1)
         if at < len(text):
             parts.append(text[at:])

@@ -31,6 +31,7 @@ from tiercel.components.enricher import Enricher
 from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Decoder, Source
+from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError
 from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, version_mismatch
 from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label
@@ -110,6 +111,7 @@ class PluginHost:
         self._registries: dict[str, ComponentRegistry[Any]] = {}
         self._catalogue = FieldCatalogue()
         self._bundles: dict[str, tuple[RuleBundle, str]] = {}
+        self._stand_ins: dict[str, tuple[StandIn, str]] = {}
 
     # ------------------------------------------------------------------------------------------------------------------- facade
 
@@ -161,6 +163,10 @@ class PluginHost:
     def rules(self) -> list[RuleBundle]:
         """The registered rule bundles, by name."""
         return [self._bundles[name][0] for name in sorted(self._bundles)]
+
+    def stand_ins(self) -> dict[str, str]:
+        """Version of each plugin of Falco in whose place one of ours stands, by its name."""
+        return {name: stand_in.version for name, (stand_in, _) in sorted(self._stand_ins.items())}
 
     # ------------------------------------------------------------------------------------------------------------------ loading
 
@@ -246,7 +252,7 @@ class PluginHost:
         def left_out() -> str:
             return self._left_out("")
 
-        self._catalogue, self._bundles = FieldCatalogue(), {}
+        self._catalogue, self._bundles, self._stand_ins = FieldCatalogue(), {}, {}
         self._registries = {kind: ComponentRegistry(kind, base, hint=left_out) for kind, base in COMPONENTS.values()}
         decoders: dict[str, str] = {}
         for contribution in contributions:
@@ -258,6 +264,9 @@ class PluginHost:
                     elif hook == "tiercel_register_rules":
                         claim("rule bundle", item.name, owner, {name: whose for name, (_, whose) in self._bundles.items()})
                         self._bundles[item.name] = (item, owner)
+                    elif hook == "tiercel_register_stand_ins":
+                        claim("stand-in for plugin", item.name, owner, {name: whose for name, (_, whose) in self._stand_ins.items()})
+                        self._stand_ins[item.name] = (item, owner)
                     else:
                         self._registries[COMPONENTS[hook][0]].add(item, owner)
                     if hook == "tiercel_register_decoders":

@@ -15,6 +15,7 @@ from tiercel.components.enricher import Enricher
 from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Decoder, Source
+from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError
 from tiercel.fields import Field
 from tiercel.hookspecs import PROJECT
@@ -85,15 +86,23 @@ def _check_bundle(item: object) -> None:
         raise PluginError(msg)
 
 
+def _check_stand_in(item: object) -> None:
+    if not isinstance(item, StandIn):
+        msg = f"not a tiercel.StandIn (got {item!r})"
+        raise PluginError(msg)
+
+
 _CHECKS: Final[Mapping[str, Callable[[object], None]]] = {
     "tiercel_register_fields": _check_field,
     "tiercel_register_rules": _check_bundle,
+    "tiercel_register_stand_ins": _check_stand_in,
 }
 
 
 def label(hook: str, item: Any) -> str:
     """Kind and name of something that a hook returned: ``output stdout``."""
-    kind = {"tiercel_register_fields": "field", "tiercel_register_rules": "rules"}.get(hook) or COMPONENTS[hook][0]
+    others = {"tiercel_register_fields": "field", "tiercel_register_rules": "rules", "tiercel_register_stand_ins": "stand-in"}
+    kind = others.get(hook) or COMPONENTS[hook][0]
     return f"{kind} {item.name}"
 
 

@@ -30,9 +30,7 @@ __all__ = ["Compiler"]
 
 MANY_TYPES: Final = 50
 """More event types than this are as good as all: Falco counts 100 codes, and calls have one for enter and one for exit."""
-MAX_TOTAL_FILLED: Final = 20_000_000
-"""Characters of all conditions with their lists filled in."""
-MAX_TOTAL_CHECKS: Final = 1_000_000
+MAX_TOTAL_CHECKS: Final = 500_000
 """Checks of all rules with their macros."""
 _WORD: Final = re.compile(f"[^{re.escape(DELIMITERS)}]+")
 
@@ -58,7 +56,7 @@ class Compiler:
         self.catalogue = catalogue
         self.event_types = event_types
         self.with_origins = with_origins
-        self.lists = Lists()
+        self.lists = Lists(reports)
         self.macros = Macros(
             reports=reports, lists=self.lists, catalogue=catalogue, event_types=event_types, places=macro_places
         )  # fmt: skip
@@ -70,7 +68,6 @@ class Compiler:
         self._macros_with: dict[str, set[str]] = {}
         """Word -> macros in whose condition it stands."""
         self._rules_with: dict[str, set[str]] = {}
-        self._filled = 0
         self._checks = 0
 
     def update(self, changes: Changes) -> None:
@@ -98,7 +95,6 @@ class Compiler:
 
     def _remember(self, condition: Condition, where: dict[str, set[str]]) -> None:
         """Notes the words of a condition, for when a list of that name comes or changes."""
-        self._filled += len(condition.filled.text)
         for word in set(_WORD.findall(condition.text)):
             where.setdefault(word, set()).add(condition.item.name)
 
@@ -112,15 +108,15 @@ class Compiler:
         reports = Reports()
         output = read_output(item, reports, self.catalogue)
         unknown = output.unknown
-        problems = [problem for each in item.exceptions for problem in exceptions.problems(item, each, self.catalogue)]
-        for problem in problems:
-            message = f'rule "{item.name:.200}": {problem.message}'
+        problems = [(each.name, problem) for each in item.exceptions for problem in exceptions.problems(item, each, self.catalogue)]
+        for name, problem in problems:
+            message = f'rule "{item.name:.200}": exception "{name:.200}": {problem.message}'
             reports.at_node(problem.where.file, problem.where.node, "LOAD_ERR_VALIDATE", message)
             unknown = unknown or problem.unknown
         # With wrong exceptions there is no rule, but what is wrong with the rest of it can be said.
         sound = dataclasses.replace(item, exceptions=[]) if problems else item
         condition = read_condition(sound, self.lists, reports)
-        rule, macros = None, dict[str, CheckedMacro]()
+        rule, names, macros = None, list[str](), dict[str, CheckedMacro]()
         if condition is not None:
             self._remember(condition, self._rules_with)
             self.conditions[item.name] = condition
@@ -135,7 +131,7 @@ class Compiler:
             message = f'rule "{item.name:.200}": left out, because it names what does not exist here: {reason}'
             self.reports.at_node(item.file, item.node, "LOAD_UNKNOWN_FILTER", message, warning=True)
             return
-        self.macros.speak(macros)
+        self.macros.speak(names)
         for each in macros.values():
             self.reports.take(each.reports)
         self.reports.take(reports)
@@ -162,12 +158,10 @@ class Compiler:
 
     def _within_limits(self, condition: Condition, size: Size, reports: Reports) -> bool:
         self._checks += size.checks
-        if self._checks <= MAX_TOTAL_CHECKS and self._filled <= MAX_TOTAL_FILLED:
+        if self._checks <= MAX_TOTAL_CHECKS:
             return True
-        condition.report(
-            reports, f"all rules together are too large (expected at most {MAX_TOTAL_CHECKS:,} checks, macros included, "
-            f"and {MAX_TOTAL_FILLED:,} characters, lists filled in)", 0,
-        )  # fmt: skip
+        message = f"all rules together are too large (expected at most {MAX_TOTAL_CHECKS:,} checks, macros included)"
+        condition.report(reports, message, 0)
         return False
 
     def _made(self, item: RuleItem, condition: Condition, tree: Node, output: Output, matched: frozenset[str] | None) -> Rule:

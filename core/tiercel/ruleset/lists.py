@@ -7,10 +7,17 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from tiercel.ruleset.items import ListItem
-from tiercel.ruleset.substitution import DELIMITERS, Filled, Words, fill
+from tiercel.ruleset.places import Reports
+from tiercel.ruleset.substitution import DELIMITERS, Filled, TooLong, Words, fill
 
 __all__ = ["Lists", "quoted"]
 
+MAX_EXPANDED: Final = 500_000
+"""Items of all lists, those of lists in lists included."""
+MAX_TOTAL: Final = 5_000_000
+"""Characters of all conditions with their lists filled in."""
+MAX_VALUES: Final = 300_000
+"""Values in all conditions with their lists filled in."""
 _BLANK: Final = re.compile(r"[ \t\n\r]")
 _WORD: Final = re.compile(f"[^{re.escape(DELIMITERS)}]+")
 
@@ -23,9 +30,20 @@ def quoted(text: str) -> str:
 
 
 class Lists:
-    """All lists, ready to be filled in. They come and change file by file."""
+    """All lists, ready to be filled in. They come and change file by file.
 
-    def __init__(self) -> None:
+    Args:
+        reports: takes the problems.
+    """
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._expanded = 0
+        """Items of all lists so far."""
+        self._filled = 0
+        """Characters of all texts so far."""
+        self._values = 0
+        """Commas in them."""
         self.expanded: dict[str, tuple[str, ...]] = {}
         """Items of each list, with those of the lists that it holds in place of their names."""
         self.inner: dict[str, tuple[str, ...]] = {}
@@ -82,6 +100,14 @@ class Lists:
                 found.extend(inner.items)
             else:
                 found.append(each)
+            if self._expanded + len(found) > MAX_EXPANDED:
+                message = (
+                    f'list "{item.name:.200}": too many items, those of lists in lists included (expected at most {MAX_EXPANDED:,} in all)'
+                )
+                self._reports.at_node(item.file, item.node, "LOAD_ERR_VALIDATE", message)
+                found = []
+                break
+        self._expanded += len(found)
         self.expanded[item.name] = tuple(found)
         self.inner[item.name] = tuple(dict.fromkeys(held))
         text = ", ".join(map(quoted, found))
@@ -91,8 +117,22 @@ class Lists:
             self._mentions.setdefault(word, set()).add(item.name)
 
     def fill(self, text: str) -> Filled:
-        """Replaces the names of lists in a text, see `tiercel.ruleset.substitution.fill`."""
-        return fill(text, self.named)
+        """Replaces the names of lists in a text, see `tiercel.ruleset.substitution.fill`.
+
+        Raises:
+            TooLong: it is too long then, or all texts together are.
+        """
+        if self._filled <= MAX_TOTAL and self._values <= MAX_VALUES:
+            filled = fill(text, self.named)
+            self._filled += len(filled.text)
+            self._values += filled.text.count(",")
+            if self._filled <= MAX_TOTAL and self._values <= MAX_VALUES:
+                return filled
+        msg = (
+            f"all conditions together are too long with their lists filled in "
+            f"(expected at most {MAX_TOTAL:,} characters and {MAX_VALUES:,} values)"
+        )
+        raise TooLong(msg)
 
     def named(self, words: Collection[str]) -> list[Words]:
         """The lists whose names may stand in a text that has these words."""

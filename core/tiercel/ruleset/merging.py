@@ -136,8 +136,11 @@ class Definitions:
 
     def _dangling(self, item: AnyDefinition, message: str, known: dict[str, AnyDefinition]) -> None:
         """Something to append that nothing exists for; its name stands for something from here on, so that nothing follows from it."""
-        self._error(item, message + self.reports.suggest(item.name, known))
+        if not item.broken:
+            self._error(item, message + self.reports.suggest(item.name, known))
         item.broken = True
+        if isinstance(item, MacroItem):
+            item.conditions = []
         self._define(item, known)
 
     # -------------------------------------------------------------------------------------------------------------------- rules

@@ -17,7 +17,7 @@ __all__ = ["BLANKS", "DELIMITERS", "MAX_FILLED", "Filled", "TooLong", "Words", "
 
 BLANKS: Final = " \t\n\r"
 DELIMITERS: Final = BLANKS + "(),="
-MAX_FILLED: Final = 4_000_000
+MAX_FILLED: Final = 2_000_000
 """Characters of a condition with its lists filled in."""
 _WORD: Final = re.compile(f"[^{re.escape(DELIMITERS)}]+")
 
@@ -87,12 +87,13 @@ class _Link:
         put: the word was put in.
         gap: delimiters behind the word.
         gap_at: offset of the gap in the text before.
+        gap_moves: the gap is of the text before; else all of it counts as standing where `gap_at` is.
         blank_before: a blank was put before the gap.
         blank_behind: a blank was put behind the gap.
         alive: it is still in the chain.
     """
 
-    __slots__ = ("alive", "at", "blank_before", "blank_behind", "gap", "gap_at", "next", "previous", "put", "word")
+    __slots__ = ("alive", "at", "blank_before", "blank_behind", "gap", "gap_at", "gap_moves", "next", "previous", "put", "word")
 
     def __init__(self, word: str, at: int, gap: str, gap_at: int, *, put: bool = False) -> None:
         self.word = word
@@ -100,6 +101,7 @@ class _Link:
         self.put = put
         self.gap = gap
         self.gap_at = gap_at
+        self.gap_moves = not put
         self.blank_before = False
         self.blank_behind = False
         self.alive = True
@@ -188,6 +190,7 @@ class _Chain:
         before, behind = link.previous, last.next
         assert before is not None  # the chain starts with a link that is no word
         end = _Link("", link.at, last.gap, last.gap_at, put=True)
+        end.gap_moves = last.gap_moves
         end.blank_before, end.blank_behind = last.blank_before, last.blank_behind
         gone: _Link | None = link
         while gone is not behind and gone is not None:
@@ -198,7 +201,7 @@ class _Chain:
             if left.gap.endswith(","):
                 left.gap = left.gap[:-1]
             elif right.gap.startswith(","):
-                right.gap, right.gap_at = right.gap[1:], right.gap_at + 1
+                right.gap, right.gap_at = right.gap[1:], right.gap_at + right.gap_moves
         if left is not self.head or left.gap:
             before.blank_behind = True
         if opaque:
@@ -227,8 +230,7 @@ class _Chain:
                 if link.blank_before:
                     filled.start_run(at, link.at, moves=False)
                 if link.gap:
-                    # What was put in has the offset of the name for its gaps too; only the last gap is of the text before.
-                    filled.start_run(at + link.blank_before, link.gap_at, moves=link.gap_at != link.at or not link.put)
+                    filled.start_run(at + link.blank_before, link.gap_at, moves=link.gap_moves)
                 parts.append(gap)
                 at += len(gap)
             link = link.next
@@ -240,7 +242,7 @@ class _Chain:
         link = self.head
         while link.next is not None:
             link = link.next
-        return link.gap_at + len(link.gap)
+        return link.gap_at + len(link.gap) * link.gap_moves
 
 
 def _join(one: _Link, other: _Link) -> None:
@@ -279,7 +281,7 @@ def _strip_right(link: _Link, behind: _Link | None) -> _Link:
     while True:
         link.blank_before = False
         stripped = link.gap.lstrip(BLANKS)
-        link.gap_at += len(link.gap) - len(stripped)
+        link.gap_at += (len(link.gap) - len(stripped)) * link.gap_moves
         link.gap = stripped
         if link.gap:
             return link

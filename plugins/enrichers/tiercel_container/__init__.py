@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tiercel import Field, FieldType, field, hookimpl
+from tiercel import Field, FieldType, StandIn, field, hookimpl
 from tiercel_container.cgroups import HOST, identify
 from tiercel_container.declared import DECLARED
 
-__all__ = ["tiercel_register_fields"]
+__all__ = ["tiercel_register_fields", "tiercel_register_stand_ins"]
 
 
 @field(
@@ -79,3 +79,9 @@ def _directory(container: str, name: str) -> str:
 def tiercel_register_fields() -> Iterable[Field]:
     """The fields."""
     return [replace(_id, suggested=True), _full_id, replace(_name, suggested=True), _type, _file, _directory, *DECLARED]
+
+
+@hookimpl
+def tiercel_register_stand_ins() -> Iterable[StandIn]:
+    """Falco's container plugin; the stock rules require this version of it."""
+    return [StandIn("container", "0.4.0")]

@@ -53,7 +53,32 @@ class TestCheck:
         assert done.out.splitlines() == [f"{tmp_path}/lab.yaml: ok", f"{rules}: ok", "2 of 3 rules would run"]
         found = json.loads(run("check", "-r", str(rules), "--json").out)
         result = {"name": str(rules), "successful": True, "errors": [], "warnings": [], "schema_valid": True}
-        assert found == {"ok": True, "problems": [], "falco_load_results": [result]}
+        assert found == {"ok": True, "problems": [], "falco_load_results": [result], "left_out": []}
+
+    def test_files_of_other_event_sources_are_left_out_and_their_fields_listed(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other.yaml"
+        other.write_text(
+            "- required_plugin_versions: [{name: cloud, version: 1.0.0}]\n- macro: bad\n  condition: a b\n"
+            "- macro: writes\n  condition: cloud.verb in (put, post)\n- rule: Cloud\n  desc: d\n  source: cloud\n  priority: INFO\n"
+            "  condition: writes and not tolower(cloud.user[1]) = val(cloud.owner)\n  output: '%12cloud.name %toupper(cloud.zone)'\n"
+        )
+        done = run("check", "-r", str(rules), "-r", str(other))
+        assert done.code == 0
+        assert done.err.splitlines()[0] == f'{other}:6:9: warning: rule "Cloud": Unknown source cloud, skipping [LOAD_UNKNOWN_SOURCE]'
+        assert done.out.splitlines()[1:] == [
+            f"{rules}: ok", f"{other}: left out", "2 of 3 rules would run",
+            "Left out: 1 of event source cloud, which does not exist yet. The fields that they read:",
+            "  cloud.name, cloud.owner, cloud.user, cloud.verb, cloud.zone",
+        ]  # fmt: skip
+        found = json.loads(run("check", "-r", str(rules), "-r", str(other), "--json").out)
+        fields = ["cloud.name", "cloud.owner", "cloud.user", "cloud.verb", "cloud.zone"]
+        assert found["left_out"] == [{"source": "cloud", "rules": ["Cloud"], "fields": fields}]
+
+    def test_required_plugins_must_be_there(self, run: Run, rules: Path) -> None:
+        rules.write_text(rules.read_text() + "\n- required_plugin_versions:\n  - {name: cloud, version: 1.0.0}\n")
+        done = run("check", "-r", str(rules))
+        assert done.code == 2
+        assert ":28:5: Plugin requirement not satisfied, must load one of: cloud 1.0.0 (got none of them)" in done.err
 
     def test_priority_counts(self, run: Run, rules: Path, tmp_path: Path) -> None:
         (tmp_path / "c.yaml").write_text("sources: {lab: }\npriority: notice\nrules_files: [rules.yaml]")

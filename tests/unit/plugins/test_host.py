@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit import distributions
-from tiercel import API_VERSION, Decoder, Field, FieldType, Output, PluginError, RuleBundle, Source, Stability, field, hookimpl
+from tiercel import API_VERSION, Decoder, Field, FieldType, Output, PluginError, RuleBundle, Source, Stability, StandIn, field, hookimpl
 from tiercel.plugins import Plugin, PluginHost, State
 
 
@@ -70,6 +70,7 @@ def test_everything_is_collected_with_its_owner(lab: Lab, tmp_path: Path) -> Non
         tiercel_register_outputs=iter([component(Output, "memory")]),
         tiercel_register_fields=[made_field("lab.x")],
         tiercel_register_rules=[bundle],
+        tiercel_register_stand_ins=[StandIn("falco-lab", "0.3.1")],
         tiercel_register_enrichers=[],
         helper=lambda: None,
     )
@@ -79,6 +80,7 @@ def test_everything_is_collected_with_its_owner(lab: Lab, tmp_path: Path) -> Non
     assert host.outputs().owner("memory") == "tiercel-all 1.0"
     assert host.fields().owners("lab.x") == ("tiercel-all 1.0",)
     assert host.rules() == [bundle]
+    assert host.stand_ins() == {"falco-lab": "0.3.1"}
     assert not list(host.enrichers())
     assert not list(host.formatters())
     plugin = find(host, "all")
@@ -89,7 +91,7 @@ def test_everything_is_collected_with_its_owner(lab: Lab, tmp_path: Path) -> Non
         State.LOADED,
         "",
     )
-    assert plugin.provides == ("decoder lab", "field lab.x", "output memory", "rules mine", "source live")
+    assert plugin.provides == ("decoder lab", "field lab.x", "output memory", "rules mine", "source live", "stand-in falco-lab")
     assert "tiercel_register_enrichers" in plugin.hooks
     assert host.problems() == []
 
@@ -200,6 +202,7 @@ def raising() -> list[Any]:
         ({"tiercel_register_fields": None}, "tiercel_register_fields: TypeError: 'NoneType' object is not iterable"),
         ({"tiercel_register_fields": [len]}, "tiercel_register_fields: not a tiercel.Field (got <built-in function len>); decorate it"),
         ({"tiercel_register_fields": [made_field("plain")]}, 'tiercel_register_fields: field "plain": bad name'),
+        ({"tiercel_register_stand_ins": ["x"]}, "tiercel_register_stand_ins: not a tiercel.StandIn (got 'x')"),
         ({"tiercel_register_rules": ["x"]}, "tiercel_register_rules: not a tiercel.RuleBundle (got 'x')"),
         (
             {"tiercel_register_outputs": [Output]},
@@ -254,6 +257,7 @@ def test_hooks_of_newer_hosts_are_optional(lab: Lab) -> None:
         ("tiercel_register_outputs", lambda _: component(Output, "memory"), 'output "memory"'),
         ("tiercel_register_fields", lambda _: made_field("lab.x"), 'field "lab.x" (all event sources)'),
         ("tiercel_register_rules", lambda path: RuleBundle("mine", path), 'rule bundle "mine"'),
+        ("tiercel_register_stand_ins", lambda _: StandIn("k8saudit", "0.1.0"), 'stand-in for plugin "k8saudit"'),
     ],
 )
 def test_a_name_taken_twice_names_both(lab: Lab, tmp_path: Path, hook: str, make: Any, message: str) -> None:

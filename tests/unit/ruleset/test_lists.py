@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tiercel.ruleset.items import ListItem
 from tiercel.ruleset.lists import Lists, quoted
-from tiercel.ruleset.places import SourceFile
+from tiercel.ruleset.places import Reports, SourceFile
 from tiercel.ruleset.substitution import MAX_FILLED, Filled, TooLong
 from tiercel.ruleset.yamltree import Place, Scalar
 
@@ -24,7 +24,7 @@ def make(name: str, *items: str, index: int = 1, visibility: int | None = None) 
 
 
 def lists_of(*items: ListItem) -> Lists:
-    lists = Lists()
+    lists = Lists(Reports())
     lists.update({item.name: item for item in items}, [item.name for item in items])
     return lists
 

@@ -2,55 +2,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.lang.catalogue import CATALOGUE
+from tests.unit.ruleset.made import by_name, codes, condition_of, error, errors, loaded, rule
 from tiercel.alert import Priority
 from tiercel.errors import Diagnostic, RuleError
 from tiercel.lang.canonical import canonical
-from tiercel.ruleset.loader import load
-from tiercel.ruleset.model import Rule, RuleSet
-
-TYPES = frozenset({"open", "openat", "execve", "close"})
-SOURCES = frozenset({"syscall", "k8s_audit"})
-
-
-def loaded(*texts: str) -> RuleSet:
-    files = [(f"{number}.yaml", text) for number, text in enumerate(texts, 1)]
-    return load(files, catalogue=CATALOGUE, sources=SOURCES, event_types={"syscall": TYPES})
-
-
-def errors(*texts: str) -> list[Diagnostic]:
-    with pytest.raises(RuleError) as caught:
-        loaded(*texts)
-    return [each for each in caught.value.diagnostics if not each.warning]
-
-
-def error(*texts: str) -> str:
-    (only,) = errors(*texts)
-    return f"{only.code} {only}"
-
-
-def codes(*texts: str) -> list[str]:
-    return [each.code for each in loaded(*texts).warnings]
-
-
-def rule(name: str = "R", condition: str = "evt.type = open", **more: Any) -> str:
-    keys = {"rule": name, "desc": "d", "condition": condition, "output": "o", "priority": "INFO", **more}
-    lines = [f"{key.replace('_if_', '-if-')}: {value}" for key, value in keys.items() if value is not None]
-    return "- " + "\n  ".join(lines) + "\n"
-
-
-def condition_of(*texts: str, name: str = "R") -> str:
-    return canonical(by_name(loaded(*texts))[name].condition)
-
-
-def by_name(rules: RuleSet) -> dict[str, Rule]:
-    return {each.name: each for each in rules.rules}
 
 
 def test_a_rule() -> None:
@@ -168,7 +128,7 @@ def test_errors(text: str, expected: str) -> None:
 
 
 def test_keys_that_say_nothing_are_fine() -> None:
-    text = rule(exceptions="[]", capture="false", append="no").replace("  desc: d", "  desc: d\n  skip-if-unknown-filter: off")
+    text = rule(exceptions="[]", capture="false", append="no", skip_if_unknown_filter="off")
     assert loaded("- required_engine_version: 0.26.0\n- required_engine_version: 31\n" + text).warnings == ()
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.unit.ruleset.test_loader import by_name, loaded, rule
+from tests.unit.ruleset.made import by_name, loaded, rule
 
 
 def test_what_falco_filled_in_once_is_left_out_with_a_warning() -> None:
