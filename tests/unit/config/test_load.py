@@ -269,3 +269,12 @@ class TestBuild:
         config, host = good("", installed)
         with pytest.raises(PluginError, match=r'unknown source "ebpf"; known: live; plugin broken of tiercel-broken 1\.0 was left out'):
             build(host.sources(), config.sources, privileged=Host(), formatters={})
+
+
+def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiercel.config.files.MAX_LENGTH", 10)
+    (tmp_path / "fits.yaml").write_text("x" * 10)
+    (tmp_path / "large.yaml").write_text("x" * 11)
+    assert Files().read(tmp_path / "fits.yaml") == "x" * 10
+    with pytest.raises(ConfigError, match=r"large\.yaml: cannot be read: too large \(expected at most 10 characters\)"):
+        read(tmp_path / "large.yaml", files=Files())

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.unit.ruleset.test_loader import errors, loaded
+from tests.unit.ruleset.made import errors, loaded
 from tiercel.ruleset.editor_schema import EDITOR_SCHEMA
 
 FULL = "- {rule: R, desc: d, condition: evt.type = open, output: o, priority: INFO"
