@@ -68,7 +68,7 @@ class CaptureError(UserError):
 
 
 class FormatError(ValueError):
-    """Bytes that are not what the format says; `Reader` adds file and offset."""
+    """Bytes that are not what the format says, or cannot be put into it; those who know the file's name add it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class Block:
     Attributes:
         records: records of its batches.
         flags: `RESTART` or 0.
-        first: time of its first batch, nanoseconds since the epoch; 0 if it has none.
-        last: time of its last batch.
+        first: time of its first batch, nanoseconds since the epoch; if it has none, of the last one before it, or 0.
+        last: time of its last batch, likewise.
         compressed: bytes of its compressed content; 0 in the index.
         content: bytes of its content; 0 in the index.
         offset: where it begins in the file.
@@ -137,8 +137,17 @@ def pack_entry(kind: int, batch: RawBatch) -> Iterator[bytes]:
     """A batch as entries, usually one.
 
     Raises:
-        ValueError: its records are neither bytes nor (position, bytes), or too long.
+        FormatError: its records are neither bytes nor (position, bytes), or too long.
     """
+    try:
+        yield from _entries(kind, batch)
+    except FormatError:
+        raise
+    except (TypeError, ValueError, struct.error) as error:
+        raise FormatError(f"its records are neither bytes nor pairs of a position and bytes: {error}") from error
+
+
+def _entries(kind: int, batch: RawBatch) -> Iterator[bytes]:
     records = batch.records
     numbered = bool(records) and isinstance(records[0], tuple)
     positions, data = map(list, zip(*records, strict=True)) if numbered else ([], list(records))
@@ -165,7 +174,7 @@ def _cuts(sizes: Sequence[int]) -> Iterator[int]:
     start = held = 0
     for number, size in enumerate(sizes):
         if size > MAX_RECORD:
-            raise ValueError(f"a record of {size} bytes (expected at most {MAX_RECORD})")
+            raise FormatError(f"a record of {size} bytes (expected at most {MAX_RECORD})")
         if number > start and (held + size > MAX_PART or number - start >= MAX_RECORDS):
             yield number
             start, held = number, 0

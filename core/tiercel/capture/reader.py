@@ -82,7 +82,8 @@ class Reader:
         """Event type -> events that were lost while it was recorded; known at the end."""
         counters = self.summary.get("counters")
         found = counters.items() if isinstance(counters, dict) else ()
-        return {name: lost for name, each in found if isinstance(each, dict) and isinstance(lost := each.get("lost"), int) and lost}
+        losses = {name: each.get("lost") for name, each in found if name.isprintable() and isinstance(each, dict)}
+        return {name: lost for name, lost in losses.items() if isinstance(lost, int) and lost}
 
     def _error(self, offset: int, message: str) -> CaptureError:
         return CaptureError(f"{self.name}: offset {offset}: {message}")
@@ -232,7 +233,7 @@ class Reader:
         Raises:
             CaptureError: the index is damaged.
         """
-        places = [each.offset for each in self.index() if each.flags & RESTART and 0 < each.first <= time]
+        places = [each.offset for each in self.index() if each.flags & RESTART and 0 < each.first < time]
         if places and places[-1] > self.offset:
             self.offset = self._file.seek(places[-1])
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tiercel.capture.format import BATCH, CHECKPOINT, JOURNAL, STATE, CaptureError
+from tiercel.capture.format import BATCH, CHECKPOINT, JOURNAL, STATE, CaptureError, FormatError
 from tiercel.capture.writer import Writer
 from tiercel.components.base import API_VERSION, Stability
 from tiercel.components.source import Source
@@ -70,7 +70,7 @@ class Recorder(Source):
             self._broken = True
             msg = f"{self._name}: cannot be written: {error.strerror}; what was written so far can be replayed up to its last whole block"
             raise CaptureError(msg) from error
-        except ValueError as error:
+        except FormatError as error:
             self._broken = True
             raise CaptureError(f"{self._name}: source {type(self._source).name} delivered what captures cannot hold: {error}") from error
 
@@ -89,12 +89,12 @@ class Recorder(Source):
             CaptureError: the file cannot be written.
         """
         now = time.monotonic()
-        if now - self._checkpoint >= CHECKPOINT_SECONDS:
-            self._checkpoint = now
-            self._snapshot(CHECKPOINT)
         if now - self._flushed >= FLUSH_SECONDS:
             self._flushed = now
             self._guarded(self._writer.flush)
+        if now - self._checkpoint >= CHECKPOINT_SECONDS:
+            self._checkpoint = now
+            self._snapshot(CHECKPOINT)
         batch = self._source.read(timeout)
         if batch is not None:
             self._guarded(lambda: self._writer.add(BATCH, batch))

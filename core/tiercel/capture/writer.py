@@ -58,13 +58,15 @@ class Writer:
         self._compress = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True).compress
         self._index: list[bytes] = []
         self._clear()
+        self._last = 0
         self.records = self.size = 0
         data = metadata.to_json()
         self._put(skippable(HEADER.pack(HEADER_TAG, MAGIC, VERSION, 0, zlib.crc32(data)) + data))
 
     def _clear(self) -> None:
         self._parts: list[bytes] = []
-        self._held = self._count = self._flags = self._first = self._last = 0
+        self._held = self._count = self._flags = 0
+        self._first: int | None = None
 
     def _put(self, data: bytes) -> None:
         self._write(data)
@@ -75,15 +77,14 @@ class Writer:
 
         Raises:
             OSError: the file cannot be written.
-            ValueError: the batch has records that captures cannot hold.
+            FormatError: the batch has records that captures cannot hold.
         """
         if kind == CHECKPOINT:
             self.flush()
             self._flags = RESTART
         if kind == BATCH:
-            time = batch.clock + batch.clock_offset
-            self._first = self._first or time
-            self._last = time
+            self._last = batch.clock + batch.clock_offset
+            self._first = self._last if self._first is None else self._first
             self._count += len(batch.records)
             self.records += len(batch.records)
         for part in pack_entry(kind, batch):
@@ -98,8 +99,9 @@ class Writer:
             return
         content = b"".join(self._parts)
         data = self._compress(content)
-        self._index.append(INDEX_ROW.pack(self.size, self._first, self._last, self._count, self._flags))
-        head = pack_block(Block(self._count, self._flags, self._first, self._last, len(data), len(content)))
+        first = self._last if self._first is None else self._first
+        self._index.append(INDEX_ROW.pack(self.size, first, self._last, self._count, self._flags))
+        head = pack_block(Block(self._count, self._flags, first, self._last, len(data), len(content)))
         self._clear()
         self._put(head + data)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import select
+import threading
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -22,45 +24,78 @@ if TYPE_CHECKING:
     from tiercel.components.source import Source
     from tiercel.plan import SourcePlan
 
-__all__ = ["Sink", "links", "recorder"]
+__all__ = ["Sink", "links", "open_sink", "recorder"]
+
+PIECE: Final = select.PIPE_BUF
+"""Bytes that a pipe takes at once when poll(2) says that it is writable."""
+PATIENCE: Final = 0.2
+"""Seconds after which a waiting writer looks whether it should stop."""
+GRACE: Final = 3.0
+"""Seconds that a reader has after that."""
 
 LINKED: Final = ("/", "/usr", "/var")
 """Directories whose links to directories a capture names: rules written later lead through them."""
 
 
 class Sink:
-    """The open file of a capture, opened as the host of the sensor opens granted files.
+    """The open file of a capture. A pipe that nobody reads holds up the writer, until it is stopped.
 
-    Raises:
-        tiercel.UserError: it is refused, not empty, or a terminal.
+    Args:
+        descriptor: open for writing, blocking; the sink's from now on.
+        name: for messages.
     """
 
-    def __init__(self, path: Path, host: Host) -> None:
-        if path == STDOUT:
-            self.name = "standard output"
-            if os.isatty(1):
-                raise CaptureError("standard output: a terminal, which no capture is for (try `-o FILE`, or a pipe)")
-            self._descriptor = os.dup(1)
-            return
-        self.name = str(path)
-        self._descriptor = host.open_granted(APPEND + absolute(path))
-        size = os.fstat(self._descriptor).st_size
-        if size:
-            self.close()
-            raise CaptureError(f"{path}: not empty (got {size} bytes); remove it, or choose another name")
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._stopped = threading.Event()
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
 
     def write(self, data: bytes) -> None:
         """Writes all of the bytes, or raises `OSError`."""
         view = memoryview(data)
         while view:
-            written = os.write(self._descriptor, view)
+            self._wait()
+            written = os.write(self._descriptor, view[:PIECE])
             if not written:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             view = view[written:]
 
+    def _wait(self) -> None:
+        end = None
+        while not self._poll.poll(PATIENCE * 1000):
+            now = time.monotonic()
+            if self._stopped.is_set():
+                end = end or now + GRACE
+                if now > end:
+                    raise OSError(errno.EAGAIN, "nobody reads it")
+
+    def stop(self) -> None:
+        """From now on `write` waits for `GRACE` at most. Callable from a signal handler or another thread."""
+        self._stopped.set()
+
     def close(self) -> None:
         """Closes it."""
         os.close(self._descriptor)
+
+
+def open_sink(path: Path, host: Host) -> Sink:
+    """Opens the file of a capture, as the host of the sensor opens granted files; ``-`` is standard output.
+
+    Raises:
+        tiercel.UserError: it is refused, not empty, or a terminal.
+    """
+    if path == STDOUT:
+        if os.isatty(1):
+            raise CaptureError("standard output: a terminal, which no capture is for (try `-o FILE`, or a pipe)")
+        return Sink(os.dup(1), "standard output")
+    descriptor = host.open_granted(APPEND + absolute(path))
+    size = os.fstat(descriptor).st_size
+    if size:
+        os.close(descriptor)
+        raise CaptureError(f"{path}: not empty (got {size} bytes); remove it, or choose another name")
+    return Sink(descriptor, str(path))
 
 
 def links() -> dict[str, str]:

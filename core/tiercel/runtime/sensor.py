@@ -34,7 +34,7 @@ from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.paths import resolved
-from tiercel.runtime.recording import Sink
+from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.statistics import Statistics
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
     from tiercel.components.source import Decoder, Source
     from tiercel.plugins import PluginHost
+    from tiercel.runtime.recording import Sink
 
 __all__ = ["main"]
 
@@ -78,6 +79,7 @@ class Sensor:
             say(f"{len(blind)} of {len(self.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
         self.source, self.decoder = self._build_source()
         self._paths: dict[str, str] = {}
+        self._sink: Sink | None = None
         self.plan: Plan = self._planned()
         formatters = build.formatters(self._plugins, privileged=self._host)
         parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters}
@@ -129,7 +131,7 @@ class Sensor:
         loop = asyncio.get_running_loop()
         statistics: Statistics | None = None
         recorder: Recorder | None = None
-        sink = None if self._options.capture is None else Sink(self._options.capture, self._host)
+        sink = self._sink = None if self._options.capture is None else open_sink(self._options.capture, self._host)
         await self.delivery.start()
         try:
             source_plan = self.plan.source(self.source.event_source)
@@ -176,6 +178,8 @@ class Sensor:
     def _stop(self) -> None:
         self.acks.stop()
         self.source.stop()
+        if self._sink is not None:
+            self._sink.stop()
 
     def _detect(self, detector: Detector, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         try:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.capture.made import BATCH, CHECKPOINT, JOURNAL, METADATA, SAMPLE, STATE, batch, read, reader, written
 from tiercel import RawBatch
 from tiercel.capture import CaptureError, Metadata
-from tiercel.capture.format import MAX_CONTENT, MAX_RECORD, Block, pack_block
+from tiercel.capture.format import MAX_CONTENT, MAX_RECORD, Block, FormatError, pack_block
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 PLAIN = st.lists(st.binary(max_size=200), max_size=20)
@@ -56,7 +56,7 @@ def test_long_batches_are_cut_and_joined() -> None:
 
 def test_records_that_captures_cannot_hold() -> None:
     for record in (b"x" * (MAX_RECORD + 1), 7, "text", (1, 2, b"x"), (1, "text"), (1 << 64, b"x")):
-        with pytest.raises((ValueError, TypeError, struct.error)):
+        with pytest.raises(FormatError, match=r"a record of 16777217 bytes|neither bytes nor pairs"):
             written([(BATCH, batch(record))])
 
 
@@ -69,7 +69,7 @@ def test_index_leads_to_the_blocks() -> None:
     opened = reader(written(SAMPLE, flush=True))
     blocks = opened.index()
     assert [(each.first, each.last, each.records) for each in blocks] == [
-        (0, 0, 0), (0, 0, 0), (1007, 1007, 2), (2007, 2007, 0), (0, 0, 0), (0, 0, 0), (3007, 3007, 2),
+        (0, 0, 0), (0, 0, 0), (1007, 1007, 2), (2007, 2007, 0), (2007, 2007, 0), (2007, 2007, 0), (3007, 3007, 2),
     ]  # fmt: skip
     assert [each.flags for each in blocks] == [0, 0, 0, 0, 0, 1, 0]
 
@@ -86,9 +86,17 @@ def test_reading_starts_at_the_last_checkpoint_before_a_time() -> None:
         assert opened.offset == len(data)
         return found
 
-    assert rest(0) == rest(3006) == [*SAMPLE, *later]
-    assert rest(3007) == rest(9006) == [*SAMPLE[5:], *later]
-    assert rest(9007) == rest(1 << 62) == later
+    assert rest(0) == rest(3007) == [*SAMPLE, *later]
+    assert rest(3008) == rest(9007) == [*SAMPLE[5:], *later]
+    assert rest(9008) == rest(1 << 62) == later
+
+
+def test_a_checkpoint_that_fills_its_block() -> None:
+    later = [(CHECKPOINT, batch(bytes(1 << 20))), (BATCH, batch(b"late", clock=9000, offset=7))]
+    opened = reader(written([*SAMPLE, *later]))
+    assert [each.records for each in opened.index()] == [2, 2, 0, 1]
+    opened.skip_to(3008)
+    assert [(entry.kind, entry.batch) for entry in opened.entries()] == later
 
 
 def test_no_index_of_what_was_cut_off() -> None:
@@ -214,6 +222,10 @@ class TestHeader:
             ({"metadata": b"[]"}, "offset 28: its metadata are no JSON object"),
             ({"metadata": b"{}"}, "its metadata have no event_source (got 'None', expected str)"),
             ({"metadata": b""}, "metadata of 0 bytes"),
+            (
+                {"metadata": METADATA.to_json().replace(b'"lab-1"', b'"\\u001b[2J"')},
+                "its metadata have no layout (got '\\x1b[2J', expected str)",
+            ),
         ],
     )
     def test_another_header(self, change: dict, message: str) -> None:
