@@ -121,6 +121,15 @@ def test_alerts_as_the_live_sensor_gave_them(run: Run, tmp_path: Path) -> None:
     assert run("capture", "-r", "rules.yaml", "--json") == done
 
 
+def test_captures_of_earlier_versions(run: Run, tmp_path: Path) -> None:
+    """The file was written by version 0.1.0 with `write` of this module. It must stay readable as it is."""
+    old = Path(__file__).parent / "version-1.tcap"
+    write(tmp_path / "capture")
+    done = run(str(old), "-r", "rules.yaml", "--json")
+    assert done == run("capture", "-r", "rules.yaml", "--json")
+    assert len(done.out.splitlines()) == 4
+
+
 def test_text_as_run_prints_it(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "capture")
     lines = run("capture", "-r", "rules.yaml").out.splitlines()

@@ -37,7 +37,12 @@ def test_what_exists_is_left_alone(tmp_path: Path) -> None:
 def test_a_pipe_is_written_as_it_is_read() -> None:
     reading, writing = os.pipe()
     sink = Sink(writing, "pipe")
-    writer = threading.Thread(target=lambda: (sink.write(b"y" * 300_000), sink.close()))
+
+    def write() -> None:
+        sink.write(b"y" * 300_000)
+        sink.close()
+
+    writer = threading.Thread(target=write)
     writer.start()
     with os.fdopen(reading, "rb") as file:
         time.sleep(0.05)
