@@ -20,13 +20,14 @@ SITE: Final = HERE.parent
 sys.path.insert(0, str(HERE))  # -I leaves the script's own directory out of the path
 
 from broker import Broker, Grant  # noqa: E402
+from commands import starts_sensor  # noqa: E402
 from loaders import Loaders  # noqa: E402
 from sensor import USER, account, spawn  # noqa: E402
 
 CONFIG: Final = "/etc/tiercel/tiercel.yaml"
 STATISTICS: Final = Path("/run/tiercel/statistics.json")
 JOURNAL_BYTES: Final = 4 << 20
-READ_OPTIONS: Final = ("-r", "--rules", "-c", "--config")
+READ_OPTIONS: Final = ("-r", "--rules", "-c", "--config", "-V", "--validate")
 APPEND_OPTIONS: Final = ("--output-file",)
 CAPTURE_OPTIONS: Final = ("-o", "--output")
 """Of ``tiercel record``."""
@@ -189,7 +190,7 @@ def main(arguments: list[str]) -> int:
         fail(f"user {USER!r}: not found; create it with: useradd --system --no-create-home --shell /usr/sbin/nologin {USER}")
     uid, gid = user
     files, granted = grants_of(arguments)
-    running = arguments[:1] == ["run"]
+    running = starts_sensor(arguments)
     journal = os.memfd_create("tiercel-journal", os.MFD_CLOEXEC)
     os.ftruncate(journal, JOURNAL_BYTES)
     broker = Broker(files=files, loaders=Loaders(SITE, granted), uid=uid, gid=gid, gifts=(journal, statistics(for_writing=running)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import click
 
 from tiercel.cli.diagnostics import print_diagnostics, with_snippets
 from tiercel.cli.load_results import load_results
-from tiercel.cli.session import Setting, config_option, json_option, rules_option, warn_of_plugins
+from tiercel.cli.session import Setting, config_option, json_option, override_option, rules_option, warn_of_plugins
 from tiercel.cli.show import print_json
 from tiercel.components.base import Host
 from tiercel.errors import ConfigError, Diagnostic, RuleError, UserError
@@ -33,14 +34,17 @@ BUILT_IN: Final = "<built-in configuration>"
 @click.command("check", short_help="Validate configuration and rules; start nothing.")
 @config_option
 @rules_option
+@override_option
 @json_option
 @click.pass_obj
-def command(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], as_json: bool) -> int:
+def command(
+    setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...], as_json: bool
+) -> int:  # fmt: skip
     """Validates the configuration and the rules, and reports all mistakes at once. Nothing is started.
 
     Each comes with the line of the file and a caret below the place. Exit code 0 if there are no errors, 2 otherwise.
     """
-    found = examine(setting, config_file, rules)
+    found = examine(setting, config_file, rules, options)
     if as_json:
         print_json(
             {
@@ -52,10 +56,11 @@ def command(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ..
         )
         return 2 if found.failed else 0
     print_diagnostics(found.problems)
+    sys.stderr.flush()
+    for name in (found.config_file, *(name for name, _ in found.files)):
+        print(f"{name}: {found.verdict(name)}")
     if not found.failed:
-        states = {name: "left out" if name in found.left_out_files else "ok" for name, _ in found.files}
-        lines = [f"{name}: {state}" for name, state in {found.config_file: "ok", **states}.items()]
-        print("\n".join([*lines, f"{found.running} of {found.rules} rules would run"]))
+        print(f"{found.running} of {found.rules} rules would run")
     for each in _left_out(found.skipped):
         print(f"Left out: {len(each['rules'])} of event source {each['source']}, which does not exist yet. The fields that they read:")
         print(textwrap.fill(", ".join(each["fields"]), initial_indent="  ", subsequent_indent="  ", width=100, break_on_hyphens=False))
@@ -100,8 +105,17 @@ class Examined:
         """True if there are errors."""
         return any(not problem.warning for problem in self.problems)
 
+    def verdict(self, name: str) -> str:
+        """What Falco says of a file."""
+        warnings = [problem.warning for problem in self.problems if problem.file == name]
+        if not all(warnings):
+            return "Invalid"
+        if name in self.left_out_files:
+            return "left out"
+        return "Ok, with warnings" if warnings else "Ok"
 
-def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...]) -> Examined:
+
+def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...]) -> Examined:
     """Looks at configuration, components and rule files, and finds everything that is wrong with them."""
     from tiercel.config.load import examine as examine_config
     from tiercel.config.load import read
@@ -113,7 +127,9 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...])
     text, name = "", str(config_file or "")
     try:
         name, text = read(config_file, files=reader)
-        config, host, problems = examine_config(text, name, validate=validate, distributions=setting.distributions)
+        config, host, problems = examine_config(
+            text, name, validate=validate, distributions=setting.distributions, options=options
+        )  # fmt: skip
     except ConfigError as error:
         return Examined(config_file=name, problems=with_snippets(error.diagnostics, {name: text}))
     warn_of_plugins(host)

@@ -23,10 +23,13 @@ __all__ = ["command"]
 @click.command("fields", short_help="List the fields that rules can read.")
 @click.argument("words", nargs=-1, metavar="[TEXT]...")
 @click.option("-s", "--source", metavar="NAME", help="Only fields of this event source.")
+@click.option("-N", "--names", "only_names", is_flag=True, help="Print only the names.")
 @config_option
 @json_option
 @click.pass_obj
-def command(setting: Setting, *, words: tuple[str, ...], source: str | None, config_file: Path | None, as_json: bool) -> None:
+def command(
+    setting: Setting, *, words: tuple[str, ...], source: str | None, only_names: bool, config_file: Path | None, as_json: bool
+) -> None:  # fmt: skip
     """Lists the fields that rules can read: type, how often they change, what they are computed from, and who provides them.
 
     With TEXT, only those whose name or description contains all of the words.
@@ -45,6 +48,9 @@ def command(setting: Setting, *, words: tuple[str, ...], source: str | None, con
     ]
     if as_json:
         print_json([_as_data(field, sources) for field, sources in found])
+        return
+    if only_names:
+        print("\n".join(dict.fromkeys(field.name for field, _ in found)))
         return
     headings = ("FIELD", "ARGUMENT", "TYPE", "GROUP", "CHANGES", "SOURCES", "INPUTS", "OWNER", "DESCRIPTION")
     rows = [

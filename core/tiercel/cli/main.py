@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from tiercel.cli.aliases import translate
 from tiercel.cli.session import Setting
 from tiercel.errors import ConfigError, RuleError, UserError
 
@@ -22,6 +23,7 @@ __all__ = ["main"]
 COMMANDS: Final = {
     "check": "Validate configuration and rules; start nothing.",
     "doctor": "Say what this host lacks to run the sensor.",
+    "events": "List the types of events that rules can name.",
     "fields": "List the fields that rules can read.",
     "plugins": "List plugins, what they provide, and those left out.",
     "record": "Record live events as a capture, until interrupted.",
@@ -51,7 +53,11 @@ class _Lazy(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Without a command, Falco's options work: -r, -V, -L, -l, --list, --list-events, -o and others (docs/command-line.md).",
+)
 @click.version_option(package_name="tiercel", message="%(prog)s %(version)s")
 def tiercel() -> None:
     """Runtime threat detection: rules in Falco's language, judged in the kernel, every part a plugin."""
@@ -68,7 +74,8 @@ def main(arguments: Sequence[str] | None = None, *, setting: Setting | None = No
         The exit code.
     """
     try:
-        code = tiercel.main(args=arguments, prog_name="tiercel", standalone_mode=False, obj=setting or Setting())
+        translated = translate(sys.argv[1:] if arguments is None else arguments)
+        code = tiercel.main(args=translated, prog_name="tiercel", standalone_mode=False, obj=setting or Setting())
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tiercel.cli import rules_lint, rules_mutate, rules_test
+from tiercel.cli import rules_describe, rules_lint, rules_mutate, rules_test
 from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
@@ -38,6 +38,7 @@ def command() -> None:
 command.add_command(rules_test.command)
 command.add_command(rules_mutate.command)
 command.add_command(rules_lint.command)
+command.add_command(rules_describe.command)
 
 
 @command.command("list")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import RuleSet
 
-__all__ = ["Session", "Setting", "config_option", "json_option", "open_session", "rules_option", "warn_of_plugins"]
+__all__ = [
+    "Session", "Setting", "config_option", "json_option", "open_session", "override_option", "rules_option", "warn_of_plugins",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +55,12 @@ def config_option(command: F) -> F:
     return click.option("-c", "--config", "config_file", type=PATH, metavar="FILE", help="Configuration [/etc/tiercel/tiercel.yaml].")(
         command
     )
+
+
+def override_option(command: F) -> F:
+    """``-o KEY=VALUE``, several times."""
+    text = "Set an option of the configuration: dots lead down, [n] is an entry of a list, [] appends one; VALUE is YAML."
+    return click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help=text)(command)
 
 
 def rules_option(command: F) -> F:
@@ -97,7 +105,9 @@ class Session:
         return loaded
 
 
-def open_session(setting: Setting, config_file: Path | None, rules: tuple[Path, ...] = ()) -> Session:
+def open_session(
+    setting: Setting, config_file: Path | None, rules: tuple[Path, ...] = (), *, options: tuple[str, ...] = ()
+) -> Session:  # fmt: skip
     """Reads the configuration and loads the plugins; warns of those that were left out.
 
     Raises:
@@ -109,7 +119,7 @@ def open_session(setting: Setting, config_file: Path | None, rules: tuple[Path, 
 
     files = setting.reader()
     file, text = read(config_file, files=files)
-    config, host = load(text, file, validate=validate, distributions=setting.distributions)
+    config, host = load(text, file, validate=validate, distributions=setting.distributions, options=options)
     warn_of_plugins(host)
     return Session(override(config, RunOptions(rules=rules)), host, files)
 

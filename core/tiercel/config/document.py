@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -28,18 +28,23 @@ class Document:
         value: its content.
         keys: place (line and column, from 1) of the key that each path ends in.
         values: place of the value at each path.
+        options: paths of values that the command line sets, with the option.
     """
 
     file: str
     value: dict[str, Any]
     keys: Mapping[Path, tuple[int, int]]
     values: Mapping[Path, tuple[int, int]]
+    options: Mapping[Path, str] = field(default_factory=dict)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Diagnostic:
         """A diagnostic about the value at a path, or about its key."""
+        option = next((option for at, option in self.options.items() if path[: len(at)] == at), None)
         at = at_key and self.keys.get(path)  # entries of lists have no key
         line, column = at or self.values.get(path) or self.values.get(path[:-1]) or (0, 0)
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        if option is not None:
+            return Diagnostic("<command line>", 0, 0, CODE, f"-o {option:.200}: {where}: {message}")
         return Diagnostic(self.file, line, column, CODE, f"{where}: {message}" if where else message)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
 from typing import Any, Final, Protocol
 
@@ -11,6 +12,7 @@ from tiercel.alert import Priority
 from tiercel.config.document import CODE, Document, parse
 from tiercel.config.files import Files, why_unreadable
 from tiercel.config.model import DEFAULT_FILE, Config, Grant
+from tiercel.config.overrides import overridden
 from tiercel.config.schema import SECTIONS, compose, with_defaults
 from tiercel.errors import ConfigError, Diagnostic, PluginError, UserError
 from tiercel.plugins import PluginHost
@@ -51,7 +53,9 @@ def read(path: pathlib.Path | None, *, files: Files) -> tuple[str, str]:
         raise ConfigError([Diagnostic(str(path), 0, 0, CODE, f"cannot be read: {why_unreadable(error)}")]) from error
 
 
-def load(text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None) -> tuple[Config, PluginHost]:
+def load(
+    text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None, options: Sequence[str] = ()
+) -> tuple[Config, PluginHost]:  # fmt: skip
     """Parses a configuration, loads the plugins that it allows, and validates it against their schemas.
 
     Args:
@@ -59,27 +63,28 @@ def load(text: str, file: str, *, validate: Validate, distributions: Iterable[Di
         file: name for messages.
         validate: how to check it against the schema: in this process, or in a child.
         distributions: where to look for plugins; by default all that are installed.
+        options: ``KEY=VALUE`` of the command line (`tiercel.config.overrides`).
 
     Raises:
         tiercel.ConfigError: with all problems of the file.
         tiercel.PluginError: two plugins clash.
     """
-    config, host, problems = examine(text, file, validate=validate, distributions=distributions)
+    config, host, problems = examine(text, file, validate=validate, distributions=distributions, options=options)
     if problems:
         raise ConfigError(problems)
     return config, host
 
 
 def examine(
-    text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None
-) -> tuple[Config, PluginHost, list[Diagnostic]]:
+    text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None, options: Sequence[str] = ()
+) -> tuple[Config, PluginHost, list[Diagnostic]]:  # fmt: skip
     """`load` for those who go on to look for more problems: returns those of the file, and then only its rule files, if any.
 
     Raises:
         tiercel.ConfigError: it is no YAML, or does not say clearly which plugins may be loaded.
         tiercel.PluginError: two plugins clash.
     """
-    document = parse(text, file)
+    document = overridden(parse(text, file), options)
     allow, deny = _plugin_choice(document)
     host = PluginHost(allow=allow, deny=deny, distributions=distributions)
     host.load()
@@ -88,7 +93,7 @@ def examine(
     grants = value.get("grants")
     schema = compose(host, grants=[name for name in grants if name != "loaders"] if isinstance(grants, Mapping) else [])
     hints = {section: _hint(registry) for section, registry in registries.items()}
-    problems = validate(Document(document.file, value, document.keys, document.values), schema, hints=hints) if value else []
+    problems = validate(dataclasses.replace(document, value=value), schema, hints=hints) if value else []
     if problems:
         names = value.get("rules_files")
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)

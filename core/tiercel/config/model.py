@@ -83,6 +83,8 @@ class RunOptions:
         stats: counters are printed at the end.
         rule_matching: instead of the configuration's; None for that.
         capture: what is read is recorded to this file, ``-`` for standard output; alerts go to `output_file` only. None for no capture.
+        options: ``KEY=VALUE`` over the configuration file.
+        seconds: the sensor ends after this time; None for no end.
         capture_all: the capture gets all events of the types that the rules want, with all fields, not only what passes their masks.
     """
 
@@ -94,6 +96,8 @@ class RunOptions:
     rule_matching: str | None = None
     capture: Path | None = None
     capture_all: bool = False
+    options: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 def override(config: Config, options: RunOptions) -> Config:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
+__all__ = ["collected_event_types", "configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
 
 BUNDLE: Final = "bundle:"
 
@@ -80,20 +80,20 @@ def load_rules(texts: list[tuple[str, str]], host: PluginHost, *, origins: bool 
     loaded = load(
         texts, catalogue=catalogue, sources=sources, event_types=known_event_types(host), plugins=host.stand_ins(), origins=origins
     )  # fmt: skip
-    blind = blind_spots(loaded.rules, catalogue, _collected(host))
+    blind = blind_spots(loaded.rules, catalogue, collected_event_types(host))
     return dataclasses.replace(loaded, warnings=(*loaded.warnings, *blind))
 
 
 def known_event_types(host: PluginHost) -> dict[str, frozenset[str]]:
     """Names that conditions may use for event types, by event source; a source that does not know them ahead is left out."""
-    known = _collected(host)
+    known = collected_event_types(host)
     for source in host.sources():
         if source.event_source in known:
             known[source.event_source] |= source.abilities().named_types
     return known
 
 
-def _collected(host: PluginHost) -> dict[str, frozenset[str]]:
+def collected_event_types(host: PluginHost) -> dict[str, frozenset[str]]:
     """Event types that come, by event source; a source that does not know them ahead is left out."""
     collected: dict[str, frozenset[str]] = {}
     for source in host.sources():

@@ -137,6 +137,7 @@ def apart(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, 
         "value": document.value,
         "keys": [[path, place] for path, place in document.keys.items()],
         "values": [[path, place] for path, place in document.values.items()],
+        "options": [[path, option] for path, option in document.options.items()],
         "schema": schema,
         "hints": hints,
     }
@@ -152,7 +153,8 @@ def apart(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, 
 def answer() -> None:
     """The child's side of `apart`."""
     request = json.load(sys.stdin)
-    document = Document(request["file"], request["value"], _places(request["keys"]), _places(request["values"]))
+    options = {tuple(path): option for path, option in request["options"]}
+    document = Document(request["file"], request["value"], _places(request["keys"]), _places(request["values"]), options)
     problems = validate(document, request["schema"], hints=request["hints"])
     json.dump([(each.file, each.line, each.column, each.code, each.message) for each in problems], sys.stdout)
 

@@ -64,7 +64,7 @@ class Sensor:
         self._supervised = supervised
         files = Files(supervised, supervised.grants if supervised else ())
         name, text = read(options.config_file, files=files)
-        config, self._plugins = load(text, name, validate=apart)
+        config, self._plugins = load(text, name, validate=apart, options=options.options)
         self._config: Config = override(config, options)
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})
         rules = load_rules(rule_texts(self._config, self._plugins, files=files), self._plugins)
@@ -149,6 +149,8 @@ class Sensor:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop)
             loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
+            if self._options.seconds is not None:
+                loop.call_later(self._options.seconds, self._stop)
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
@@ -203,6 +205,8 @@ def main(arguments: list[str]) -> int:
         rule_matching=given["rule_matching"],
         capture=Path(given["capture"]) if given["capture"] else None,
         capture_all=given["capture_all"],
+        options=tuple(given["options"]),
+        seconds=given["seconds"],
     )
     try:
         asyncio.run(Sensor(options, connect()).run())

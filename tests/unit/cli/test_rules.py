@@ -50,7 +50,7 @@ class TestCheck:
     def test_everything_is_fine(self, run: Run, rules: Path, tmp_path: Path) -> None:
         done = run("check", "-r", str(rules))
         assert (done.code, done.err) == (0, "")
-        assert done.out.splitlines() == [f"{tmp_path}/lab.yaml: ok", f"{rules}: ok", "2 of 3 rules would run"]
+        assert done.out.splitlines() == [f"{tmp_path}/lab.yaml: Ok", f"{rules}: Ok", "2 of 3 rules would run"]
         found = json.loads(run("check", "-r", str(rules), "--json").out)
         result = {"name": str(rules), "successful": True, "errors": [], "warnings": [], "schema_valid": True}
         assert found == {"ok": True, "problems": [], "falco_load_results": [result], "left_out": []}
@@ -66,7 +66,7 @@ class TestCheck:
         assert done.code == 0
         assert done.err.splitlines()[0] == f'{other}:6:9: warning: rule "Cloud": Unknown source cloud, skipping [LOAD_UNKNOWN_SOURCE]'
         assert done.out.splitlines()[1:] == [
-            f"{rules}: ok", f"{other}: left out", "2 of 3 rules would run",
+            f"{rules}: Ok", f"{other}: left out", "2 of 3 rules would run",
             "Left out: 1 of event source cloud, which does not exist yet. The fields that they read:",
             "  cloud.name, cloud.owner, cloud.user, cloud.verb, cloud.zone",
         ]  # fmt: skip
@@ -88,7 +88,8 @@ class TestCheck:
         rules.write_text(rules.read_text().replace("lab.flags = 3", "lab.flag = 3").replace("DEBUG", "LOUD"))
         (tmp_path / "c.yaml").write_text("priority: x\noutputs: {sdtout: }\nrules_files: [rules.yaml, missing.yaml]")
         done = run("check", "-c", "c.yaml")
-        assert (done.code, done.out) == (2, "")
+        assert done.code == 2
+        assert done.out.splitlines() == ["c.yaml: Invalid", f"{rules}: Invalid", f"{tmp_path}/missing.yaml: Invalid"]
         places = [line.split(" ")[0] for line in done.err.splitlines() if not line.startswith(" ")]
         assert places[:3] == ["c.yaml:1:11:", "c.yaml:2:11:", f"{tmp_path}/missing.yaml:"]
         assert {":".join(place.split(":")[:2]) for place in places[3:]} == {f"{rules}:6", f"{rules}:16"}

@@ -22,6 +22,8 @@ class TestNamedPaths:
             (["run", "--config", "conf"], ["conf"], "conf"),
             (["run", "--config=conf", "-r", "one"], ["conf", "one"], "conf"),
             (["run", "-cconf", "-rone"], ["conf", "one"], "conf"),
+            (["-V", "one", "--validate=two", "-Vthree"], ["one", "two", "three"], None),
+            (["-r", "one", "-c", "conf", "-o", "a=b"], ["one", "conf"], "conf"),
             (["run", "-r"], [], None),
             (["run", "-r", "-c"], ["-c"], None),
             (["run", "--other=/etc/passwd"], [], None),
