@@ -1,7 +1,7 @@
 """The masks of one event type: one generated function of the event that says which rules can still match.
 
-Process, scalar and place masks are memoised by the values that they depend on, and ANDed until nothing is left. Paths are often all
-different: the mask of a place is made when it is seen the second time; before, the full conditions of the surviving rules cost less.
+Process, scalar and place masks are remembered by what they depend on, and ANDed until nothing is left. Paths are often all different:
+the exact mask of a place is made when it is seen the second time; the first time, one look-up for all rules gives a wider one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from tiercel.engine.codegen import Generator
-from tiercel.engine.memo import Memo, SecondSight
-from tiercel.engine.nodes import all_true, constant, load, store
+from tiercel.engine.cover import cover_mask
+from tiercel.engine.memo import EventMemo, Memo, SecondSight
+from tiercel.engine.nodes import all_true, call, constant, load, store
 from tiercel.engine.project import project
 from tiercel.engine.tree import Constant, Tree, leaves
 from tiercel.fields import FactGroup
@@ -62,8 +63,37 @@ def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactG
     raw = raw_fields(generator, projected)
     if not raw:
         return constant(by_bits(projected).get(Constant(value=True), 0))
-    compute = generator.masks([by_bits(projected)], raw)
-    memo: Memo | SecondSight = (
-        SecondSight(compute, _LIMITS[group], (1 << len(trees)) - 1) if group is FactGroup.PLACE else Memo(compute, _LIMITS[group])
-    )
-    return ast.Subscript(load(generator.names.add("memo", memo)), generator.key(raw), ast.Load())
+    compute, limit, name = _computed(generator, projected, raw), _LIMITS[group], generator.names.add
+    if group is FactGroup.PROCESS:
+        # Processes of one image and user share what was computed; a key of the source's stands for one process.
+        compute = _by_value(generator, projected, raw, limit)
+    memo = EventMemo(compute, limit)
+    if group is FactGroup.PLACE:
+        everything = (1 << len(trees)) - 1
+        memo = SecondSight(compute, limit, cover_mask(projected, generator.groups.field, generator.value) or (lambda _event: everything))
+    found = ast.NamedExpr(store("found"), call(name("known", memo.get), ast.NamedExpr(store("key"), _key(generator, raw))))
+    known = ast.Compare(found, [ast.IsNot()], [constant(None)])
+    return ast.IfExp(known, load("found"), call(name("miss", memo.miss), load("event"), load("key")))
+
+
+def _key(generator: Generator, raw: Sequence[FieldRef]) -> ast.expr:
+    """What the mask is remembered by: the fields' keys, or their values where they have none."""
+    keys: dict[str | FieldRef, None] = dict.fromkeys(generator.groups.field(ref).key or ref for ref in raw)
+    values = [
+        ast.Attribute(load("event"), each, ast.Load()) if isinstance(each, str) else generator.key((each,)) for each in keys
+    ]  # fmt: skip
+    return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+
+
+def _computed(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef]) -> Callable[[Any], int]:
+    """The mask as a function of the event."""
+    values = generator.names.expression("values", "event", generator.key(raw))
+    masks = generator.masks([by_bits(projected)], raw)
+    return lambda event: masks(values(event))
+
+
+def _by_value(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef], limit: int) -> Callable[[Any], int]:
+    """The mask as a function of the event, remembered by the values of the fields."""
+    values = generator.names.expression("values", "event", generator.key(raw))
+    memo = Memo(generator.masks([by_bits(projected)], raw), limit)
+    return lambda event: memo[values(event)]

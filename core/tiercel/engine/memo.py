@@ -1,15 +1,15 @@
-"""Bounded caches that generated code reads like dictionaries: ``memo[key]`` computes what is not there."""
+"""Bounded caches of what generated code computes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Memo", "SecondSight"]
+__all__ = ["EventMemo", "Memo", "SecondSight"]
 
 
 class Memo(dict[Any, Any]):
-    """Remembers every result; forgets all of them when it is full."""
+    """``memo[key]``: computes a result from the key, and remembers it; forgets all of them when it is full."""
 
     __slots__ = ("_compute", "_limit")
 
@@ -25,29 +25,47 @@ class Memo(dict[Any, Any]):
         return result
 
 
-class SecondSight(dict[Any, Any]):
-    """Computes and remembers a result when its key comes the second time; the first time it gives `first`.
+class EventMemo(dict[Any, Any]):
+    """Results by a key that stands for all that they depend on; a missing one is computed from the event.
+
+    Generated code looks up with `get`, and calls `miss` only if there is nothing: most look-ups end in a dictionary.
+    """
+
+    __slots__ = ("_compute", "_limit")
+
+    def __init__(self, compute: Callable[[Any], Any], limit: int) -> None:
+        super().__init__()
+        self._compute = compute
+        self._limit = limit
+
+    def miss(self, event: Any, key: Any) -> Any:
+        """Computes the result for an event, and remembers it under its key."""
+        if len(self) >= self._limit:
+            self.clear()
+        result = self[key] = self._compute(event)
+        return result
+
+
+class SecondSight(EventMemo):
+    """Computes and remembers a result when its key comes the second time; the first time, a cheaper function has to do.
 
     Keys that are all different then cost little and push nothing out.
     """
 
-    __slots__ = ("_compute", "_first", "_limit", "_seen")
+    __slots__ = ("_first", "_seen")
 
-    def __init__(self, compute: Callable[[Any], Any], limit: int, first: Any) -> None:
-        super().__init__()
-        self._compute = compute
-        self._limit = limit
+    def __init__(self, compute: Callable[[Any], Any], limit: int, first: Callable[[Any], Any]) -> None:
+        super().__init__(compute, limit)
         self._first = first
         self._seen: set[int] = set()
 
-    def __missing__(self, key: Any) -> Any:
+    def miss(self, event: Any, key: Any) -> Any:
+        """The result for an event."""
         mark = hash(key)
-        if mark not in self._seen:
-            if len(self._seen) >= self._limit:
-                self._seen.clear()
-            self._seen.add(mark)
-            return self._first
-        if len(self) >= self._limit:
-            self.clear()
-        result = self[key] = self._compute(key)
-        return result
+        seen = self._seen
+        if mark in seen:
+            return EventMemo.miss(self, event, key)
+        if len(seen) >= self._limit:
+            seen.clear()
+        seen.add(mark)
+        return self._first(event)
