@@ -168,7 +168,9 @@ class Field:
         function: pure function of the inputs' values, in their order. Not called if any input is missing or unknown.
         getter: function of the event, or of the argument returning one (see module docstring).
         key: attribute of the event that determines the value and is cheaper to read; what is remembered by value goes by it. Events that
-            differ in the field differ in the attribute, the other way round does not matter.
+            differ in the field differ in the attribute, the other way round does not matter. Of a field that is text, and has a path and
+            no getter, it must be the value itself or its bytes.
+        path_part: what the value is of the path that its one input gives: ``directory`` (up to the last slash) or ``filename`` (behind it).
         names_file: values are paths of files of the host; literals of rules that lead through a symbolic link are compared resolved too.
         in_output: false for fields that only conditions may use.
         in_comparison: false for fields that cannot be compared with another field, on either side.
@@ -193,6 +195,7 @@ class Field:
     function: Callable[..., Any] | None = None
     getter: Callable[..., Any] | None = None
     key: str | None = None
+    path_part: str | None = None
     names_file: bool = False
     in_output: bool = True
     in_comparison: bool = True

@@ -159,6 +159,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
             Field(name="evt.mixed", type=FieldType.UINT64, description="", inputs=("evt.flags", "proc.uid"), function=mixed),
             Field(
                 name="fd.base", type=FieldType.STRING, description="", group=FactGroup.PLACE, inputs=("fd.name",), function=last,
+                path_part="filename",
             ),
             _raw("evt.flags", FieldType.FLAGS, FactGroup.SCALAR),
             _raw("evt.res", FieldType.INT64, FactGroup.SCALAR),

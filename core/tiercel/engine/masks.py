@@ -45,7 +45,7 @@ def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Callabl
     """The function of the event that gives the mask of the rules whose conditions these are."""
     steps: list[ast.expr] = []
     for group in _LIMITS:
-        step = _group_mask(generator, trees, group)
+        step = _group_mask(generator, trees, group, before=bool(steps))
         if step is not None:
             steps.append(step)
     if not steps:
@@ -55,8 +55,15 @@ def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Callabl
     return generator.names.expression("masks", "event", all_true([*chain[:-1], chain[-1].value]))
 
 
-def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactGroup) -> ast.expr | None:
-    """Expression of the mask that one group of facts gives; None if it cannot drop anything."""
+def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactGroup, *, before: bool) -> ast.expr | None:
+    """Expression of the mask that one group of facts gives; None if it cannot drop anything.
+
+    Args:
+        generator: makes the functions.
+        trees: the conditions.
+        group: the group.
+        before: there is a local ``mask`` of other groups.
+    """
     projected = [project(tree, lambda check: generator.groups.of_check(check).group is group) for tree in trees]
     if all(tree == Constant(value=True) for tree in projected):
         return None
@@ -67,13 +74,17 @@ def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactG
     if group is FactGroup.PROCESS:
         # Processes of one image and user share what was computed; a key of the source's stands for one process.
         compute = _by_value(generator, projected, raw, limit)
-    memo = EventMemo(compute, limit)
+    everything = (1 << len(trees)) - 1
     if group is FactGroup.PLACE:
-        everything = (1 << len(trees)) - 1
-        memo = SecondSight(compute, limit, cover_mask(projected, generator.groups.field, generator.value) or (lambda _event: everything))
+        first = cover_mask(projected, generator.groups.field, generator.value) or (lambda _event, _asked: everything)
+        memo: EventMemo = (places := SecondSight(compute, limit, first))
+        miss = call(name("sight", places.sight), load("event"), load("key"), load("mask") if before else constant(everything))
+    else:
+        memo = EventMemo(compute, limit)
+        miss = call(name("miss", memo.miss), load("event"), load("key"))
     found = ast.NamedExpr(store("found"), call(name("known", memo.get), ast.NamedExpr(store("key"), _key(generator, raw))))
     known = ast.Compare(found, [ast.IsNot()], [constant(None)])
-    return ast.IfExp(known, load("found"), call(name("miss", memo.miss), load("event"), load("key")))
+    return ast.IfExp(known, load("found"), miss)
 
 
 def _key(generator: Generator, raw: Sequence[FieldRef]) -> ast.expr:

@@ -47,25 +47,25 @@ class EventMemo(dict[Any, Any]):
 
 
 class SecondSight(EventMemo):
-    """Computes and remembers a result when its key comes the second time; the first time, a cheaper function has to do.
+    """Computes and remembers a mask when its key comes the second time; the first time, a cheaper function has to do.
 
     Keys that are all different then cost little and push nothing out.
     """
 
     __slots__ = ("_first", "_seen")
 
-    def __init__(self, compute: Callable[[Any], Any], limit: int, first: Callable[[Any], Any]) -> None:
+    def __init__(self, compute: Callable[[Any], int], limit: int, first: Callable[[Any, int], int]) -> None:
         super().__init__(compute, limit)
         self._first = first
         self._seen: set[int] = set()
 
-    def miss(self, event: Any, key: Any) -> Any:
-        """The result for an event."""
+    def sight(self, event: Any, key: Any, asked: int) -> int:
+        """The mask for an event; only the bits that are asked for mean something."""
         mark = hash(key)
         seen = self._seen
         if mark in seen:
-            return EventMemo.miss(self, event, key)
+            return int(self.miss(event, key))
         if len(seen) >= self._limit:
             seen.clear()
         seen.add(mark)
-        return self._first(event)
+        return self._first(event, asked)

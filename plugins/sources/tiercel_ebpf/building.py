@@ -21,9 +21,9 @@ def reading(name: str, kind: FieldType, group: FactGroup, getter: Callable[..., 
     return Field(name=name, type=kind, description=description, group=group, sources=SOURCES, getter=getter, **more)
 
 
-def computed(name: str, source: str, kind: FieldType, function: Callable[..., Any], description: str, *, names_file: bool = False) -> Field:
+def computed(name: str, source: str, kind: FieldType, function: Callable[..., Any], description: str, **more: Any) -> Field:
     """A field that is computed from another one, and changes when that one does."""
     return Field(
         name=name, type=kind, description=description, group=FactGroup.PROCESS, changes=ChangePoint.NEVER, sources=SOURCES,
-        inputs=(source,), function=function, names_file=names_file,
+        inputs=(source,), function=function, **more,
     )  # fmt: skip

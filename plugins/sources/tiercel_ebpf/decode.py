@@ -20,8 +20,8 @@ from tiercel_ebpf import records as r
 from tiercel_ebpf import snapshots
 from tiercel_ebpf.accounts import Accounts
 from tiercel_ebpf.event import SyscallEvent
+from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, read_views
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
-from tiercel_ebpf.sockets import tuple_text
 from tiercel_ebpf.wants import wanted
 
 SETTLED: Final = 20_000_000
@@ -31,6 +31,23 @@ NO_IDENTITY: Final = -1
 A_COMM: Final = 96
 """Offset of the short name in exec records and rows: a[1]."""
 MAX_TEXTS: Final = 4096
+CONTEXT: Final = slice(44, 80)
+"""Credentials, session, terminal and control groups in a record."""
+QUIET, EXEC, FORK, EXIT, OPEN, OTHER = "quiet", "exec", "fork", "exit", "open", "other"
+"""What a kind of record asks for; quiet ones change the table, and no rule looks at them. Compared by identity."""
+
+
+def _role(kind: int, *, wanted: bool) -> str:
+    """What records of a kind ask for; "" for a kind that there is not."""
+    if kind <= r.LAST_STATE_KIND and not wanted:
+        return QUIET if kind else ""
+    if kind in r.EXECS:
+        return EXEC
+    if kind in r.FORKS:
+        return FORK
+    if kind == r.EXIT:
+        return EXIT
+    return OPEN if kind in r.OPENS else OTHER
 
 
 def _plain(path: str) -> str:
@@ -74,7 +91,8 @@ class SyscallDecoder(Decoder):
         self.accounts = Accounts(self._snapshot)
         self._judging = False
         self._wants: frozenset[str] = frozenset()
-        self._quiet: frozenset[int] = frozenset()
+        self._wants_cgroups = False
+        self._roles: tuple[str, ...] = ()
         self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0}
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
@@ -82,7 +100,8 @@ class SyscallDecoder(Decoder):
         self._refresh = refresh
         self._judging = bool(plan.judged)
         self._wants = wanted(plan)
-        self._quiet = frozenset(range(1, r.LAST_STATE_KIND + 1)) - {r.KINDS.index(t) for t in plan.wanted_types if t in r.KINDS}
+        self._wants_cgroups = "cgroups" in self._wants
+        self._roles = tuple(_role(number, wanted=name in plan.wanted_types) for number, name in enumerate(r.KINDS))
         self._snapshot()
         self._refreshed = False
 
@@ -172,7 +191,7 @@ class SyscallDecoder(Decoder):
         if "exe" in self._wants and not kernel_thread:
             path = None if flags & r.F_CUT else r.string(record, h, r.REAL) or None
         image = self.table.image(record[A_COMM : A_COMM + 16], path, args, memfd=bool(flags & r.F_MEMFD))
-        self._cgroups(h, record)  # remembered for the process's verdict
+        self.cgroups(h[r.CGROUP : r.RESULT], h, record)  # remembered for the process's verdict
         return Process(
             pid=h[r.TGID], start=h[r.START], exec_id=h[r.EXEC_ID], ppid=h[r.PPID], vpid=h[r.A0], image=image, context=h[r.UID : r.RESULT]
         )
@@ -234,10 +253,10 @@ class SyscallDecoder(Decoder):
 
     # Events
 
-    def replay(self, record: bytes, head: tuple[Any, ...] = ()) -> None:
+    def replay(self, record: bytes) -> None:
         """Takes a record for its state alone: only the table changes."""
         try:
-            h = head or r.HEAD.unpack_from(record)
+            h = r.HEAD.unpack_from(record)
         except struct.error:
             self._counts["malformed"] += 1
             return
@@ -255,51 +274,57 @@ class SyscallDecoder(Decoder):
 
     def decode(self, batch: RawBatch) -> Iterator[SyscallEvent]:
         """The events of a batch, and processes that want a verdict as events without a type."""
-        event, names, unpack, offset, quiet = self._event, r.KINDS, r.HEAD.unpack_from, batch.clock_offset, self._quiet
+        event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, self._roles, r.HEAD.size
+        processes, judging, one_view, same = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME
         young = batch.clock - SETTLED
         self._refreshed = False
         for position, record in batch.records:
-            try:
-                h = unpack(record)
-                kind = h[0]
-                event.type = names[kind]
-            except (IndexError, struct.error):
+            if len(record) < size or record[0] >= len(roles) or record[1] or not (role := roles[record[0]]):
                 self._counts["malformed"] += 1
                 continue
-            if self._ahead and h[3] > self._ahead_at:
+            kind, _, flags, time, start, exec_id, pid, _, ppid = unpack(record)
+            if self._ahead and time > self._ahead_at:
                 self._catch_up()
-            if kind in quiet:  # no rule looks at it: only the table changes
-                self.replay(record, h)
+            if role is QUIET:
+                self.replay(record)
                 continue
-            flags = h[2]
-            if kind in r.EXECS and h[16] >= 0:
-                process = self._exec(h, record)
+            event.raw = record
+            event.unpacked = None
+            if role is EXEC and event.head[r.RESULT] >= 0:
+                process = self._exec(event.head, record)
             else:
-                process = self._process(h)
-                process.ppid = h[8]
+                process = processes.get(pid)  # type: ignore[assignment]  # the next line looks
+                if process is None or process.start != start or process.exec_id != exec_id:
+                    process = self._process(event.head)
+                process.ppid = ppid
+            # One by one: tuples on both sides would be made and taken apart for each event.
             self._number += 1
-            event.head, event.raw, event.process, event.image = h, record, process, process.image
-            event.number, event.position, event.time = self._number, position, h[3] + offset
-            event.flags, event.tid, event.ppid, event.uid, event.gid, event.loginuid, event.sid, event.tty = flags, *h[7:14]
-            event.result = h[16] if kind != r.EXIT else None
-            event.pending = process.image is UNKNOWN
+            event.number = self._number
+            event.position = position
+            event.time = time + offset
+            event.kind = kind
+            event.type = r.KINDS[kind]
+            event.flags = flags
+            event.ppid = ppid
+            event.process = process
+            event.image = image = process.image
+            event.pending = image is UNKNOWN
+            context = record[CONTEXT]
+            event.process_key = process.key if context == process.seen else process.key_of(context)
+            event.views = 1
+            event.texts_read = False
+            # Most opens failed, or have one path: it is whole, and it is the caller's text.
+            if role is OPEN and (flags & one_view != same or record[ORIGIN_LENGTH] != NO_LENGTH) and record[RESULT_SIGN] <= POSITIVE:
+                read_views(event, text=self._text, origin=self._origin)
             event.wants_verdict = (
-                flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young
-                and (process.judged != h[9:16] or h[3] > process.judged_at)
+                judging and flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young
+                and (process.judged != event.context or time > process.judged_at)
             )  # fmt: skip
-            event.cgroups = self._cgroups(h, record)
-            if kind in r.OPENS:
-                self._paths(event, flags, h)
-            elif kind >= r.CONNECT:
-                self._socket(event, kind)
-            else:
-                event.name = event.nameraw = event.realpath = None
-                event.views = 1
             yield event
-            if kind in r.FORKS:
-                self._fork(h, process)
-            elif kind == r.EXIT:
-                self.table.remove(h[6], h[4])
+            if role is FORK:
+                self._fork(event.head, process)
+            elif role is EXIT:
+                self.table.remove(pid, start)
         if self._settling:
             yield from self._settled(young)
 
@@ -309,18 +334,27 @@ class SyscallDecoder(Decoder):
             process = settling.popleft()
             if not process.alive or process.judged is not None or process.image is UNKNOWN:
                 continue
-            event.type, event.process, event.image, event.wants_verdict = "", process, process.image, True
-            event.uid, event.gid, event.loginuid, event.sid, event.tty = process.context[:5]
-            event.head, event.raw, event.pending, event.ppid = (), b"", False, process.ppid
-            event.cgroups = self._cgroup_by_id.get(process.context[5:7], PENDING)
+            event.type, event.kind, event.process, event.image, event.wants_verdict = "", 0, process, process.image, True
+            event.raw, event.unpacked, event.pending, event.ppid = b"", (), False, process.ppid
+            event.views, event.texts_read = 1, False
             yield event
 
-    def _cgroups(self, h: tuple[Any, ...], record: bytes) -> Any:
-        """``pids=PATH unified=PATH`` of the calling thread, remembered by the ids of the groups."""
-        if "cgroups" not in self._wants:
+    def cgroups(self, key: tuple[Any, ...], h: tuple[Any, ...], record: bytes) -> Any:
+        """``pids=PATH unified=PATH`` of a thread, remembered by the ids of the groups.
+
+        Args:
+            key: the ids.
+            h: the head of the record that says the paths; empty if there is none.
+            record: the record.
+
+        Returns:
+            None if nobody wants it, PENDING if neither the record nor an earlier one says it.
+        """
+        if not self._wants_cgroups:
             return None
-        key = h[14:16]
         text = self._cgroup_by_id.get(key)
+        if text is None and not h:
+            return PENDING
         if text is None:
             if len(self._cgroup_by_id) >= MAX_TEXTS:
                 self._cgroup_by_id.clear()
@@ -331,31 +365,10 @@ class SyscallDecoder(Decoder):
             text = self._cgroup_by_id[key] = " ".join(parts)
         return text
 
-    def _paths(self, event: SyscallEvent, flags: int, h: tuple[Any, ...]) -> None:
-        """All names of an opened file: the caller's, the kernel's, the one behind a bind mount."""
-        event.realpath = event.nameraw = None
-        if h[16] < 0:
-            event.set_views(())
-            event.nameraw = None if flags & r.F_TEXT else event.string(r.TEXT)
-            return
-        real: Any = event.string(r.REAL) if h[r.LEN + r.REAL] else None
-        if flags & r.F_CUT:
-            real, event.pending = PENDING, True
-        event.realpath = event.nameraw = real
-        if flags & r.F_SAME and not h[r.LEN + r.ORIGIN]:
-            event.set_views((real,))
-            return
-        views: list[Any] = [] if flags & r.F_SAME or flags & r.F_TEXT else [self._text(event)]
-        views.append(real)
-        event.pending = event.pending or None in views[:1] or bool(flags & r.F_CUT_ORIGIN)
-        if h[r.LEN + r.ORIGIN] and not flags & r.F_CUT_ORIGIN:
-            views.append(self._origin(event.string(r.ORIGIN), h[r.A0 + 2]))
-        event.set_views(tuple(dict.fromkeys(v for v in views if v is not None)))
-
     @staticmethod
     def _text(event: SyscallEvent) -> str | None:
         """The caller's path made absolute; None if the top of the directory that it starts from is not known."""
-        text = event.nameraw = event.string(r.TEXT)
+        text = event.string(r.TEXT)
         if event.flags & r.F_CUT_BASE and not text.startswith("/"):
             return None
         return join_path(event.string(r.BASE), text)
@@ -366,18 +379,6 @@ class SyscallDecoder(Decoder):
             self._snapshot()
         where = self._mounts.get(device)
         return None if where is None else f"{where}{inside}" if where != "/" else inside
-
-    @staticmethod
-    def _socket(event: SyscallEvent, kind: int) -> None:
-        h = event.head
-        event.realpath = event.nameraw = None
-        event.views = 1
-        if h[r.LEN + r.REAL]:
-            event.name = event.realpath = event.string(r.REAL)
-        elif kind == r.CONNECT and h[r.LEN + r.TEXT]:
-            event.name = event.nameraw = event.string(r.TEXT)
-        else:
-            event.name = tuple_text(h)
 
     def describe(self, event: Any) -> Mapping[str, Any]:
         """The head of the record by name and the strings that it carries."""

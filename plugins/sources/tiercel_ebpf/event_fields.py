@@ -131,8 +131,10 @@ EVENT_FIELDS: Final = (
         name="fd.nameraw", type=FieldType.PATH, group=FactGroup.REST, sources=SOURCES, path=("nameraw",),
         description="Path exactly as the caller wrote it.",
     ),
-    computed("fd.directory", "fd.name", FieldType.PATH, _directory, "fd.name up to its last slash.", names_file=True),
-    computed("fd.filename", "fd.name", S, _filename, "fd.name behind its last slash."),
+    computed(
+        "fd.directory", "fd.name", FieldType.PATH, _directory, "fd.name up to its last slash.", names_file=True, path_part="directory",
+    ),
+    computed("fd.filename", "fd.name", S, _filename, "fd.name behind its last slash.", path_part="filename"),
     reading("fd.sip", FieldType.IP, _PLACE, _socket(sockets.peer), "Address of the server: of the peer, for connect."),
     reading("fd.rip", FieldType.IP, _PLACE, _socket(sockets.peer), "Address of the peer."),
     reading("fd.cip", FieldType.IP, _PLACE, _socket(sockets.own), "Address of the client."),

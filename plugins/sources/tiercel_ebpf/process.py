@@ -48,7 +48,9 @@ UNKNOWN: Final = Image(PENDING, PENDING, PENDING, PENDING, PENDING)
 class Process:
     """One process image of one process; a new exec makes a new one."""
 
-    __slots__ = ("alive", "context", "exec_id", "image", "judged", "judged_at", "pid", "ppid", "settles", "start", "vpid")
+    __slots__ = (
+        "alive", "context", "exec_id", "image", "judged", "judged_at", "key", "pid", "ppid", "seen", "settles", "start", "vpid",
+    )  # fmt: skip
 
     def __init__(self, *, pid: int, start: int, exec_id: int, ppid: int, vpid: Any, image: Image, context: tuple[Any, ...]) -> None:
         """`context` is what a record said of credentials, session, terminal and control groups when the image began."""
@@ -58,29 +60,36 @@ class Process:
         self.judged: tuple[Any, ...] | None = None  # context of the last verdict, and when it was written
         self.judged_at = 0
         self.settles = 0  # when its image began, by the kernel's clock
+        self.seen = b""  # context of its last event, as bytes of the record, and the key for both
+        self.key: tuple[Process, bytes] | None = None
+
+    def key_of(self, context: bytes) -> tuple[Process, bytes]:
+        """Stands for the process in a context: equal for equal ones."""
+        self.seen, self.key = context, (self, context)
+        return self.key
 
 
 class Table:
     """Processes by pid. Bounded: the longest unchanged entry makes room, and comes back by a snapshot when needed."""
 
     def __init__(self, limit: int = MAX_PROCESSES) -> None:
-        """Empty."""
-        self._by_pid: dict[int, Process] = {}
+        """Empty. `by_pid` is there to be looked up; `put` and `remove` change it."""
+        self.by_pid: dict[int, Process] = {}
         self._limit = limit
         self._images: dict[Any, Image] = {}
         self.evicted = 0
 
     def __len__(self) -> int:
         """Number of processes known."""
-        return len(self._by_pid)
+        return len(self.by_pid)
 
     def get(self, pid: int) -> Process | None:
         """The process that has this pid now."""
-        return self._by_pid.get(pid)
+        return self.by_pid.get(pid)
 
     def put(self, process: Process) -> None:
         """Makes `process` the one of its pid."""
-        table = self._by_pid
+        table = self.by_pid
         old = table.pop(process.pid, None)
         if old is not None:
             old.alive = False
@@ -91,11 +100,11 @@ class Table:
 
     def remove(self, pid: int, start: int) -> Process | None:
         """Forgets a process that ended; a later one with the same pid stays."""
-        process = self._by_pid.get(pid)
+        process = self.by_pid.get(pid)
         if process is None or process.start != start:
             return None
         process.alive = False
-        return self._by_pid.pop(pid)
+        return self.by_pid.pop(pid)
 
     def image(self, name: bytes, exepath: bytes | None, args: bytes | None, *, memfd: Any) -> Image:
         """An image of these values; equal ones are one object while they are remembered.
@@ -123,7 +132,7 @@ class Table:
 
     def parent(self, process: Process, ppid: int) -> Process | None:
         """The parent, given its pid; None if it is not known (any more)."""
-        parent = self._by_pid.get(ppid)
+        parent = self.by_pid.get(ppid)
         return parent if parent is not None and parent.start <= process.start else None
 
     def ancestors(self, process: Process, ppid: int) -> list[Process]:

@@ -17,6 +17,9 @@ LAYOUT_NAME: Final = f"ebpf-{LAYOUT}"
 HEAD: Final = struct.Struct("<HHI3Q8I2Qq6Q8H8H")
 """kind, generation, flags, time, start, exec_id, tgid, tid, ppid, uid, gid, loginuid, sid, tty, cgroup[2], result, a[6], at[8], len[8]."""
 
+IDENTITY: Final = struct.Struct("<HHI3Q3I")
+"""The first nine of them: what every record is looked at for."""
+
 # Indices into the unpacked head.
 KIND, GENERATION, FLAGS, TIME, START, EXEC_ID, TGID, TID, PPID, UID, GID, LOGINUID, SID, TTY, CGROUP, CGROUP2, RESULT, A0 = range(18)
 AT: Final = 23

@@ -220,7 +220,7 @@ class EbpfSource(Source):
         process = event.process
         if process.image is UNKNOWN or event.pending:
             return
-        context = event.head[r.UID : r.RESULT] if event.head else process.context
+        context = event.context
         self._verdicts.write(process, context, verdict)
         process.judged, process.judged_at = context, time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
