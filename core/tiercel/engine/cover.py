@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from tiercel.engine.glob import is_glob
@@ -26,6 +26,7 @@ _Make = Callable[[FieldRef, Any], "frozenset[Need] | None"]
 _WHOLE: Final = frozenset({"=", "==", "in", "intersects"})
 _SLASH: Final = "/"
 _MAX_PARTS: Final = 24
+_MAX_FUNCTIONS: Final = 256
 
 
 class Need(NamedTuple):
@@ -46,56 +47,75 @@ class Need(NamedTuple):
 
 
 class _Table:
-    """The literals for one field, each with the bits of the rules that it covers."""
+    """The literals for one field, each with the bits of the rules that it covers.
 
-    __slots__ = ("bits", "components", "read")
+    Attributes:
+        read: function of the event that gives the field's value, or its bytes.
+        is_text: values are text.
+    """
 
-    def __init__(self, read: Callable[[Any], Any]) -> None:
+    def __init__(self, read: Callable[[Any], Any], *, is_text: bool) -> None:
         self.read = read
+        self.is_text = is_text
         self.bits: dict[str, dict[Any, int]] = {how: {} for how in ("whole", "directory", "parent", "last", "start", "end", "part")}
-        self.components = False
+        self._components = 0
+        self._functions: dict[int, Callable[[str], int]] = {}
 
     def add(self, need: Need, bit: int) -> None:
-        """Enters a check."""
-        bits = self.bits[need.how]
-        bits[need.literal] = bits.get(need.literal, 0) | bit
-        self.components = self.components or need.parts
+        """Enters a check. Text is entered as its bytes, one character each."""
+        bits, literal = self.bits[need.how], latin(need.literal) if self.is_text else need.literal
+        bits[literal] = bits.get(literal, 0) | bit
+        self._components |= bit if need.parts else 0
 
-    @property
-    def every(self) -> int:
-        """Bits of all rules that it covers."""
-        return functools.reduce(operator.or_, (each for bits in self.bits.values() for each in bits.values()), 0)
+    def function(self, asked: int) -> Callable[[str], int]:
+        """The bits of the asked rules that a value can satisfy, as a function of the value, one character for each byte."""
+        function = self._functions.get(asked)
+        if function is None:
+            if len(self._functions) >= _MAX_FUNCTIONS:
+                self._functions.clear()
+            function = self._functions[asked] = self._made(asked)
+        return function
 
-    def form(self, convert: Callable[[Any], Any]) -> _Form:
-        """The literals for values of one type."""
-        tables = {how: {convert(literal): bits for literal, bits in table.items()} for how, table in self.bits.items()}
-        heads = {directory[: directory.find(convert(_SLASH), 1) + 1] for directory in tables["directory"]}
-        parts = tuple(tables["part"])
-        return _Form(
-            slash=convert(_SLASH), double=convert("//"), whole=tables["whole"], heads=frozenset(heads), directories=tables["directory"],
-            parents=tables["parent"], last=tables["last"], starts=tuple(tables["start"]), by_start=tuple(tables["start"].items()),
-            ends=tuple(tables["end"]), by_end=tuple(tables["end"].items()), parts=parts, by_part=tuple(tables["part"].items()),
-            searched=functools.reduce(operator.or_, tables["part"].values(), 0),
-        )  # fmt: skip
+    def _made(self, asked: int) -> Callable[[str], int]:
+        kept = {how: {literal: bits & asked for literal, bits in each.items() if bits & asked} for how, each in self.bits.items()}
+        whole, directories, parents, last = (kept[how] for how in ("whole", "directory", "parent", "last"))
+        heads = frozenset(directory[: directory.find(_SLASH, 1) + 1] for directory in directories)
+        base = bool(parents or last)
+        starts, ends = (tuple(kept[how]) for how in ("start", "end"))
+        parts = tuple(kept["part"].items())
+        components = self._components & asked
+
+        def mask(value: str) -> int:
+            if components and (value[:1] != _SLASH or "//" in value):
+                return asked
+            mask = whole.get(value, 0)
+            if heads and value[: value.find(_SLASH, 1) + 1] in heads:
+                at = value.find(_SLASH)
+                while at >= 0:
+                    mask |= directories.get(value[: at + 1], 0)
+                    at = value.find(_SLASH, at + 1)
+            if base:
+                at = value.rfind(_SLASH)
+                mask |= last.get(value[at + 1 :], 0) | parents.get(value[:at] if at else _SLASH, 0)
+            if starts and value.startswith(starts):
+                mask |= _union(bits for literal, bits in kept["start"].items() if value.startswith(literal))
+            if ends and value.endswith(ends):
+                mask |= _union(bits for literal, bits in kept["end"].items() if value.endswith(literal))
+            for literal, bits in parts:
+                if literal in value:
+                    mask |= bits
+            return mask
+
+        return mask
 
 
-class _Form(NamedTuple):
-    """The literals for values of one type, text or bytes; see `Need` for what they mean."""
+def latin(text: str) -> str:
+    """A text with one character for each of its bytes: comparing is comparing of bytes, at the speed of text."""
+    return text if text.isascii() else encoded(text).decode("latin-1")
 
-    slash: Any
-    double: Any
-    whole: Mapping[Any, int]
-    heads: frozenset[Any]
-    directories: Mapping[Any, int]
-    parents: Mapping[Any, int]
-    last: Mapping[Any, int]
-    starts: tuple[Any, ...]
-    by_start: tuple[tuple[Any, int], ...]
-    ends: tuple[Any, ...]
-    by_end: tuple[tuple[Any, int], ...]
-    parts: tuple[Any, ...]
-    by_part: tuple[tuple[Any, int], ...]
-    searched: int
+
+def _union(bits: Iterable[int]) -> int:
+    return functools.reduce(operator.or_, bits, 0)
 
 
 class CoverMask:
@@ -112,53 +132,29 @@ class CoverMask:
     def __init__(self, always: int, everything: int, tables: Iterable[_Table]) -> None:
         self._always = always
         self._everything = everything
-        self._tables = [(each.read, each.every, each.components, each.bits["whole"], _forms(each)) for each in tables]
+        self._tables = tuple(tables)
 
     def __call__(self, event: Any, asked: int) -> int:
         """The mask; see the module. Only the bits that are asked for mean something."""
         mask = self._always
-        for read, every, components, whole, forms in self._tables:
-            if not every & asked or (value := read(event)) is None:
+        for table in self._tables:
+            value = table.read(event)
+            if value is None:
                 continue
-            form = forms.get(type(value))
-            if form is None:
-                if type(value) is Unknown:
-                    return self._everything
-                mask |= whole.get(value, 0)
-                continue
-            slash, double, whole, heads, directories, parents, last, starts, by_start, ends, by_end, parts, by_part, searched = form
-            if components and (value[:1] != slash or double in value):
+            if type(value) is Unknown:
                 return self._everything
-            mask |= whole.get(value, 0)
-            if directories and value[: value.find(slash, 1) + 1] in heads:
-                at = value.find(slash)
-                while at >= 0:
-                    mask |= directories.get(value[: at + 1], 0)
-                    at = value.find(slash, at + 1)
-            if last or parents:
-                at = value.rfind(slash)
-                mask |= last.get(value[at + 1 :], 0) | parents.get(value[:at] if at else slash, 0)
-            if starts and value.startswith(starts):
-                for literal, bits in by_start:
-                    if value.startswith(literal):
-                        mask |= bits
-            if ends and value.endswith(ends):
-                for literal, bits in by_end:
-                    if value.endswith(literal):
-                        mask |= bits
-            if searched & asked & ~mask:
-                for literal in parts:
-                    if literal in value:
-                        mask |= functools.reduce(operator.or_, (bits for part, bits in by_part if part in value))
-                        break
+            if not table.is_text:
+                mask |= table.bits["whole"].get(value, 0)
+            else:
+                mask |= table.function(asked)(value.decode("latin-1") if type(value) is bytes else latin(value))
         return mask
 
-
-def _forms(table: _Table) -> dict[type, _Form]:
-    """Text may come as such, or as its bytes (`Field.key`)."""
-    if not all(isinstance(literal, str) for bits in table.bits.values() for literal in bits):
-        return {}  # addresses and numbers: only whole values
-    return {str: table.form(str), bytes: table.form(encoded)}
+    def of_path(self, asked: int) -> Callable[[bytes], int] | None:
+        """The mask as a function of the bytes of a path, where nothing else is looked at; None where more is."""
+        if len(self._tables) != 1 or not self._tables[0].is_text:
+            return None
+        function, always = self._tables[0].function(asked), self._always
+        return lambda path: always | function(path.decode("latin-1"))
 
 
 def cover_mask(
@@ -184,13 +180,13 @@ def cover_mask(
             if need.field not in tables:
                 entry = field(need.field)
                 by_key = entry.key is not None and entry.type.is_text and entry.path is not None
-                tables[need.field] = _Table(operator.attrgetter(str(entry.key)) if by_key else reader(need.field))
+                read = operator.attrgetter(str(entry.key)) if by_key else reader(need.field)
+                tables[need.field] = _Table(read, is_text=entry.type.is_text)
             tables[need.field].add(need, bit)
-    searched = sum(len(table.bits["part"]) for table in tables.values())
-    if searched > _MAX_PARTS:  # these are tried one by one
+    if sum(len(table.bits["part"]) for table in tables.values()) > _MAX_PARTS:  # these are tried one by one
         for table in tables.values():
-            always |= functools.reduce(operator.or_, table.bits.pop("part").values(), 0)
-            table.bits["part"] = {}
+            always |= _union(table.bits["part"].values())
+            table.bits["part"].clear()
     return CoverMask(always, everything, tables.values()) if always != everything else None
 
 
