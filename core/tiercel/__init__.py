@@ -26,7 +26,7 @@ from tiercel.event import Event, RawBatch
 from tiercel.fields import ANY_SOURCE, FAILED, PENDING, Argument, ChangePoint, FactGroup, Field, FieldType, Quantifier, Unknown
 from tiercel.fspath import join_path
 from tiercel.hookspecs import hookimpl
-from tiercel.plan import TRUE, Atom, Formula, JudgedType, SourcePlan
+from tiercel.plan import TRUE, Atom, Formula, JudgedType, KnownMasks, SourcePlan
 
 __all__ = [
     "ANY_SOURCE",
@@ -55,6 +55,7 @@ __all__ = [
     "Host",
     "HostError",
     "JudgedType",
+    "KnownMasks",
     "Loaded",
     "Output",
     "Permanent",

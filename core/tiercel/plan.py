@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.fields import ChangePoint
 
 if TYPE_CHECKING:
     from tiercel.event import Event
 
-__all__ = ["TRUE", "Atom", "Formula", "JudgedType", "SourcePlan"]
+__all__ = ["TRUE", "Atom", "Formula", "JudgedType", "KnownMasks", "SourcePlan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,33 @@ class JudgedType:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownMasks:
+    """What the engine remembers of the masks of one event type, for a decoder that sees from a record that no rule can match.
+
+    Each look-up takes the value of one attribute of the event (`tiercel.Field.key`) and gives a mask, or None if it is not known. An
+    event whose known masks have no bit in common can be dropped: it would make no alert and count nothing. Process masks may come from
+    facts that were not known yet; more is never dropped by that.
+
+    Attributes:
+        keys: attribute of the event that each look-up takes; "" where there is no such mask, and every rule survives.
+        process: by the facts of the process.
+        scalars: by the scalars.
+        places: by the place.
+        new_place: for a place that is new, given as the bytes of its path, and the bits that are left; None if it cannot say.
+    """
+
+    keys: tuple[str, str, str]
+    process: Callable[[Any], int | None]
+    scalars: Callable[[Any], int | None]
+    places: Callable[[Any], int | None]
+    new_place: Callable[[bytes, int], int | None]
+
+
+def _nothing_known(_event_type: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePlan:
     """What a source and its decoder are opened with.
 
@@ -90,6 +117,7 @@ class SourcePlan:
         fields: names of all fields of the source that rules, outputs, enrichers or other fields read (the closure over inputs).
         guards: change points that the process masks depend on; the source compares exactly these before it believes a verdict.
         verdict: process masks for an event's process, one for each judged type; memoised.
+        known: event type -> masks that a decoder may look at; None if it must not drop events of the type.
     """
 
     event_source: str
@@ -99,3 +127,4 @@ class SourcePlan:
     fields: frozenset[str]
     guards: ChangePoint
     verdict: Callable[[Event], tuple[int, ...]]
+    known: Callable[[str], KnownMasks | None] = _nothing_known

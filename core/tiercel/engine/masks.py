@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from tiercel.engine.codegen import Generator
 from tiercel.engine.cover import cover_mask
@@ -18,8 +18,9 @@ from tiercel.engine.project import project
 from tiercel.engine.tree import Constant, Tree, leaves
 from tiercel.fields import FactGroup
 from tiercel.lang.ast import Check, FieldRef
+from tiercel.plan import KnownMasks
 
-__all__ = ["by_bits", "mask_function", "raw_fields"]
+__all__ = ["Masks", "by_bits", "mask_function", "raw_fields"]
 
 Projection: TypeAlias = Mapping[Tree[Check], int]
 
@@ -41,59 +42,94 @@ def raw_fields(generator: Generator, trees: Sequence[Tree[Check]]) -> tuple[Fiel
     return tuple(dict.fromkeys(ref for check in checks for ref in generator.groups.of_check(check).raw))
 
 
-def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Callable[[Any], int]:
-    """The function of the event that gives the mask of the rules whose conditions these are."""
-    steps: list[ast.expr] = []
-    for group in _LIMITS:
-        step = _group_mask(generator, trees, group, before=bool(steps))
-        if step is not None:
-            steps.append(step)
+class Masks(NamedTuple):
+    """The mask of the rules of one event type: as a function of the event, and what a decoder may know of it."""
+
+    function: Callable[[Any], int]
+    known: KnownMasks | None
+
+
+class _Group(NamedTuple):
+    """The mask that one group of facts gives."""
+
+    value: ast.expr
+    key: str
+    memo: EventMemo | None
+
+
+def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Masks:
+    """The mask of the rules whose conditions these are."""
+    groups = {group: made for group in _LIMITS if (made := _group_mask(generator, trees, group, last=group is FactGroup.PLACE)) is not None}
+    steps = [each.value for each in groups.values()]
     if not steps:
-        return generator.names.expression("masks", "event", constant((1 << len(trees)) - 1))
+        return Masks(generator.names.expression("masks", "event", constant((1 << len(trees)) - 1)), None)
     chain = [ast.NamedExpr(store("mask"), steps[0])]
     chain += [ast.NamedExpr(store("mask"), ast.BinOp(load("mask"), ast.BitAnd(), step)) for step in steps[1:]]
-    return generator.names.expression("masks", "event", all_true([*chain[:-1], chain[-1].value]))
+    body = all_true([*chain[:-1], chain[-1].value])
+    if len(steps) == 1 and FactGroup.PLACE in groups:  # it asks for what is left: everything
+        body = ast.BoolOp(ast.And(), [ast.NamedExpr(store("mask"), constant((1 << len(trees)) - 1)), body])
+    return Masks(generator.names.expression("masks", "event", body), _known(groups))
 
 
-def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactGroup, *, before: bool) -> ast.expr | None:
-    """Expression of the mask that one group of facts gives; None if it cannot drop anything.
+def _known(groups: Mapping[FactGroup, _Group]) -> KnownMasks | None:
+    """What a decoder may know; None if one of the masks does not go by one attribute of the event."""
+    if not all(each.memo is not None and each.key for each in groups.values()):
+        return None
+
+    def everything(_key: Any) -> int:
+        return -1
+
+    def look(group: FactGroup) -> Callable[[Any], int | None]:
+        made = groups.get(group)
+        return everything if made is None or made.memo is None else made.memo.get
+
+    places = groups[FactGroup.PLACE].memo if FactGroup.PLACE in groups else None
+    new = places.of_path if isinstance(places, SecondSight) else lambda _path, _asked: None
+    process, scalar, place = (groups[group].key if group in groups else "" for group in _LIMITS)
+    looks = (look(FactGroup.PROCESS), look(FactGroup.SCALAR), look(FactGroup.PLACE))
+    return KnownMasks((process, scalar, place), *looks, new)
+
+
+def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactGroup, *, last: bool) -> _Group | None:
+    """The mask that one group of facts gives; None if it cannot drop anything.
 
     Args:
         generator: makes the functions.
         trees: the conditions.
         group: the group.
-        before: there is a local ``mask`` of other groups.
+        last: the local ``mask`` says what the other groups have left.
     """
     projected = [project(tree, lambda check: generator.groups.of_check(check).group is group) for tree in trees]
     if all(tree == Constant(value=True) for tree in projected):
         return None
     raw = raw_fields(generator, projected)
     if not raw:
-        return constant(by_bits(projected).get(Constant(value=True), 0))
+        return _Group(constant(by_bits(projected).get(Constant(value=True), 0)), "", None)
     compute, limit, name = _computed(generator, projected, raw), _LIMITS[group], generator.names.add
     if group is FactGroup.PROCESS:
         # Processes of one image and user share what was computed; a key of the source's stands for one process.
         compute = _by_value(generator, projected, raw, limit)
-    everything = (1 << len(trees)) - 1
-    if group is FactGroup.PLACE:
-        first = cover_mask(projected, generator.groups.field, generator.value) or (lambda _event, _asked: everything)
-        memo: EventMemo = (places := SecondSight(compute, limit, first))
-        miss = call(name("sight", places.sight), load("event"), load("key"), load("mask") if before else constant(everything))
+    key, attribute = _key(generator, raw)
+    memo: EventMemo
+    if last:
+        memo = places = SecondSight(compute, limit, cover_mask(projected, generator.groups.field, generator.value))
+        miss = call(name("sight", places.sight), load("event"), load("key"), load("mask"))
     else:
         memo = EventMemo(compute, limit)
         miss = call(name("miss", memo.miss), load("event"), load("key"))
-    found = ast.NamedExpr(store("found"), call(name("known", memo.get), ast.NamedExpr(store("key"), _key(generator, raw))))
+    found = ast.NamedExpr(store("found"), call(name("known", memo.get), ast.NamedExpr(store("key"), key)))
     known = ast.Compare(found, [ast.IsNot()], [constant(None)])
-    return ast.IfExp(known, load("found"), miss)
+    return _Group(ast.IfExp(known, load("found"), miss), attribute, memo)
 
 
-def _key(generator: Generator, raw: Sequence[FieldRef]) -> ast.expr:
-    """What the mask is remembered by: the fields' keys, or their values where they have none."""
+def _key(generator: Generator, raw: Sequence[FieldRef]) -> tuple[ast.expr, str]:
+    """What the mask is remembered by: the fields' keys, or their values where they have none; and the name of the key if it is one."""
     keys: dict[str | FieldRef, None] = dict.fromkeys(generator.groups.field(ref).key or ref for ref in raw)
-    values = [
-        ast.Attribute(load("event"), each, ast.Load()) if isinstance(each, str) else generator.key((each,)) for each in keys
-    ]  # fmt: skip
-    return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+    values = [ast.Attribute(load("event"), each, ast.Load()) if isinstance(each, str) else generator.key((each,)) for each in keys]
+    if len(values) > 1:
+        return ast.Tuple(values, ast.Load()), ""
+    (only,) = keys
+    return values[0], only if isinstance(only, str) else ""
 
 
 def _computed(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef]) -> Callable[[Any], int]:

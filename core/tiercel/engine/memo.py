@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiercel.engine.cover import CoverMask
 
 __all__ = ["EventMemo", "Memo", "SecondSight"]
 
@@ -54,18 +57,31 @@ class SecondSight(EventMemo):
 
     __slots__ = ("_first", "_seen")
 
-    def __init__(self, compute: Callable[[Any], int], limit: int, first: Callable[[Any, int], int]) -> None:
+    def __init__(self, compute: Callable[[Any], int], limit: int, first: CoverMask | None) -> None:
         super().__init__(compute, limit)
         self._first = first
         self._seen: set[int] = set()
 
-    def sight(self, event: Any, key: Any, asked: int) -> int:
-        """The mask for an event; only the bits that are asked for mean something."""
+    def seen(self, key: Any) -> bool:
+        """Whether a key was seen before; notes it."""
         mark = hash(key)
         seen = self._seen
         if mark in seen:
-            return int(self.miss(event, key))
+            return True
         if len(seen) >= self._limit:
             seen.clear()
         seen.add(mark)
-        return self._first(event, asked)
+        return False
+
+    def sight(self, event: Any, key: Any, asked: int) -> int:
+        """The mask for an event; only the bits that are asked for mean something."""
+        if self.seen(key):
+            return int(self.miss(event, key))
+        return asked if self._first is None else self._first(event, asked)
+
+    def of_path(self, path: bytes, asked: int) -> int | None:
+        """The mask of a new path, given its bytes, if it has no bit that is asked for; None if it may have one, or is not new."""
+        first = None if self._first is None else self._first.of_path(asked)
+        if first is None or first(path) & asked or self.seen(path):
+            return None
+        return 0

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
     from tiercel.engine.tree import Tree
     from tiercel.lang.ast import Check
+    from tiercel.plan import KnownMasks
     from tiercel.ruleset.model import Rule
 
 __all__ = ["Program", "RuleState", "Step"]
@@ -61,8 +62,10 @@ class Program:
 
     Attributes:
         masks: function of the event: bit i is set if step i may match.
+        known: what a decoder may know of the masks.
         steps: the rules, in matching order.
     """
 
     masks: Callable[[Any], int]
     steps: tuple[Step, ...]
+    known: KnownMasks | None = None

@@ -131,7 +131,8 @@ class SourceRules:
         steps = tuple(
             Step(each.state, each.tree, self.generator.condition(each.tree, may=False), self.generator) for each in planned
         )  # fmt: skip
-        return Program(mask_function(self.generator, [each.tree for each in planned]), steps)
+        masks = mask_function(self.generator, [each.tree for each in planned])
+        return Program(masks.function, steps, masks.known)
 
     # ------------------------------------------------------------------------------------------------- the source's plan
 
@@ -160,6 +161,7 @@ class SourceRules:
             fields=self._closure(extra),
             guards=guards_of(self.generator, used) if used else ChangePoint.NEVER,
             verdict=verdict_function(self.generator, types),
+            known=lambda event_type: self.program(event_type).known,
         )
 
     def _judged_type(self, event_type: str, classes: Sequence[Judged]) -> JudgedType:

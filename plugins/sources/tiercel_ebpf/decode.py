@@ -19,6 +19,7 @@ from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability, join_path
 from tiercel_ebpf import records as r
 from tiercel_ebpf import snapshots
 from tiercel_ebpf.accounts import Accounts
+from tiercel_ebpf.dismiss import Hopeless, hopeless
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, read_views
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
@@ -93,7 +94,8 @@ class SyscallDecoder(Decoder):
         self._wants: frozenset[str] = frozenset()
         self._wants_cgroups = False
         self._roles: tuple[str, ...] = ()
-        self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0}
+        self._dismissals: tuple[Hopeless | None, ...] = ()
+        self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0, "dismissed": 0}
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
         """Takes a first snapshot."""
@@ -101,12 +103,13 @@ class SyscallDecoder(Decoder):
         self._judging = bool(plan.judged)
         self._wants = wanted(plan)
         self._wants_cgroups = "cgroups" in self._wants
+        self._dismissals = tuple(hopeless(plan, number) for number in range(len(r.KINDS)))
         self._roles = tuple(_role(number, wanted=name in plan.wanted_types) for number, name in enumerate(r.KINDS))
         self._snapshot()
         self._refreshed = False
 
     def counters(self) -> Mapping[str, int]:
-        """Malformed records, repairs, processes that stayed unknown, snapshots, and the size of the table."""
+        """Malformed records, repairs, processes that stayed unknown, snapshots, records dropped unseen, and the size of the table."""
         return self._counts | {"processes": len(self.table), "evicted": self.table.evicted}
 
     def unpack(self, data: bytes) -> Any:
@@ -276,7 +279,7 @@ class SyscallDecoder(Decoder):
         """The events of a batch, and processes that want a verdict as events without a type."""
         event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, self._roles, r.HEAD.size
         processes, judging, one_view, same = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME
-        young = batch.clock - SETTLED
+        young, dismissals, dismissed = batch.clock - SETTLED, self._dismissals, 0
         self._refreshed = False
         for position, record in batch.records:
             if len(record) < size or record[0] >= len(roles) or record[1] or not (role := roles[record[0]]):
@@ -297,8 +300,19 @@ class SyscallDecoder(Decoder):
                 if process is None or process.start != start or process.exec_id != exec_id:
                     process = self._process(event.head)
                 process.ppid = ppid
-            # One by one: tuples on both sides would be made and taken apart for each event.
             self._number += 1
+            context = record[CONTEXT]
+            key = process.key if context == process.seen else process.key_of(context)
+            # Most opens failed, or have one path: it is whole, and it is the caller's text.
+            many = role is OPEN and (flags & one_view != same or record[ORIGIN_LENGTH] != NO_LENGTH) and record[RESULT_SIGN] <= POSITIVE
+            unjudged = (
+                judging and flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young
+                and (process.judged != r.context(record) or time > process.judged_at)
+            )  # fmt: skip
+            if not (many or unjudged) and (drops := dismissals[kind]) is not None and drops(key, record):
+                dismissed += 1
+                continue
+            # One by one: tuples on both sides would be made and taken apart for each event.
             event.number = self._number
             event.position = position
             event.time = time + offset
@@ -309,22 +323,18 @@ class SyscallDecoder(Decoder):
             event.process = process
             event.image = image = process.image
             event.pending = image is UNKNOWN
-            context = record[CONTEXT]
-            event.process_key = process.key if context == process.seen else process.key_of(context)
+            event.process_key = key
+            event.wants_verdict = unjudged
             event.views = 1
             event.texts_read = False
-            # Most opens failed, or have one path: it is whole, and it is the caller's text.
-            if role is OPEN and (flags & one_view != same or record[ORIGIN_LENGTH] != NO_LENGTH) and record[RESULT_SIGN] <= POSITIVE:
+            if many:
                 read_views(event, text=self._text, origin=self._origin)
-            event.wants_verdict = (
-                judging and flags & 1 and kind > r.LAST_STATE_KIND and process.settles <= young
-                and (process.judged != event.context or time > process.judged_at)
-            )  # fmt: skip
             yield event
             if role is FORK:
                 self._fork(event.head, process)
             elif role is EXIT:
                 self.table.remove(pid, start)
+        self._counts["dismissed"] += dismissed
         if self._settling:
             yield from self._settled(young)
 

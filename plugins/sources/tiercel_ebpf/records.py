@@ -65,6 +65,14 @@ TASK: Final = 30
 """Kind of a row of a snapshot."""
 
 
+_CONTEXT: Final = struct.Struct("<5I2Q")
+
+
+def context(record: bytes) -> tuple[Any, ...]:
+    """Credentials, session, terminal and control groups: a head from `UID` to `RESULT`."""
+    return _CONTEXT.unpack_from(record, 44)
+
+
 def string(record: bytes, head: tuple[Any, ...], number: int) -> bytes:
     """A string of a record; empty if it has none."""
     start = STRINGS + head[AT + number]

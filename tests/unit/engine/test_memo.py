@@ -50,7 +50,7 @@ def test_second_sight_computes_nothing_for_keys_that_are_all_different() -> None
         computed.append(key)
         return 0
 
-    memo = SecondSight(mask, 10, lambda _event, _asked: 0b111)
+    memo = SecondSight(mask, 10, None)
     assert {sight(memo, key) for key in range(1000)} == {0b111}
     assert computed == []
     assert len(memo) == 0
@@ -63,7 +63,7 @@ def test_second_sight_remembers_what_comes_again() -> None:
         computed.append(key)
         return 0b010
 
-    memo = SecondSight(mask, 2, lambda _event, _asked: 0b111)
+    memo = SecondSight(mask, 2, None)
     assert [sight(memo, "a") for _ in range(4)] == [0b111, 0b010, 0b010, 0b010]
     assert computed == ["a"]
     for key in "bcdefg":
