@@ -149,12 +149,11 @@ class CoverMask:
                 mask |= table.function(asked)(value.decode("latin-1") if type(value) is bytes else latin(value))
         return mask
 
-    def of_path(self, asked: int) -> Callable[[bytes], int] | None:
-        """The mask as a function of the bytes of a path, where nothing else is looked at; None where more is."""
-        if len(self._tables) != 1 or not self._tables[0].is_text:
+    def of_path(self, asked: int) -> Callable[[str], int] | None:
+        """The asked bits of `tables` as a function of a path (`latin`), where nothing else is looked at; None where more is."""
+        if self._always & asked or len(self._tables) != 1 or not self._tables[0].is_text:
             return None
-        function, always = self._tables[0].function(asked), self._always
-        return lambda path: always | function(path.decode("latin-1"))
+        return self._tables[0].function(asked)
 
 
 def cover_mask(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tiercel.engine.cover import CoverMask
 
 __all__ = ["EventMemo", "Memo", "SecondSight"]
+
+_MAX_ASKED: Final = 256
 
 
 class Memo(dict[Any, Any]):
@@ -55,12 +57,13 @@ class SecondSight(EventMemo):
     Keys that are all different then cost little and push nothing out.
     """
 
-    __slots__ = ("_first", "_seen")
+    __slots__ = ("_first", "_paths", "_seen")
 
     def __init__(self, compute: Callable[[Any], int], limit: int, first: CoverMask | None) -> None:
         super().__init__(compute, limit)
         self._first = first
         self._seen: set[int] = set()
+        self._paths: dict[int, Callable[[str], int]] = {}
 
     def seen(self, key: Any) -> bool:
         """Whether a key was seen before; notes it."""
@@ -81,7 +84,17 @@ class SecondSight(EventMemo):
 
     def of_path(self, path: bytes, asked: int) -> int | None:
         """The mask of a new path, given its bytes, if it has no bit that is asked for; None if it may have one, or is not new."""
-        first = None if self._first is None else self._first.of_path(asked)
-        if first is None or first(path) & asked or self.seen(path):
+        first = self._paths.get(asked)
+        if first is None:
+            if self._first is None:
+                return None
+            if len(self._paths) >= _MAX_ASKED:
+                self._paths.clear()
+            first = self._paths[asked] = self._first.of_path(asked) or _everything
+        if first(path.decode("latin-1")) or self.seen(path):
             return None
         return 0
+
+
+def _everything(_path: str) -> int:
+    return -1

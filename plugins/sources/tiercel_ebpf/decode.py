@@ -39,9 +39,9 @@ QUIET, EXEC, FORK, EXIT, OPEN, OTHER = "quiet", "exec", "fork", "exit", "open", 
 
 
 def _role(kind: int, *, wanted: bool) -> str:
-    """What records of a kind ask for; "" for a kind that there is not."""
+    """What records of a kind ask for. There is no kind 0: nothing comes of it."""
     if kind <= r.LAST_STATE_KIND and not wanted:
-        return QUIET if kind else ""
+        return QUIET
     if kind in r.EXECS:
         return EXEC
     if kind in r.FORKS:
@@ -279,14 +279,19 @@ class SyscallDecoder(Decoder):
         """The events of a batch, and processes that want a verdict as events without a type."""
         event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, self._roles, r.HEAD.size
         processes, judging, one_view, same = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME
-        young, dismissals, dismissed = batch.clock - SETTLED, self._dismissals, 0
+        young, dismissals, dismissed, ahead, number = batch.clock - SETTLED, self._dismissals, 0, self._ahead, self._number
         self._refreshed = False
         for position, record in batch.records:
-            if len(record) < size or record[0] >= len(roles) or record[1] or not (role := roles[record[0]]):
+            if len(record) < size:
                 self._counts["malformed"] += 1
                 continue
             kind, _, flags, time, start, exec_id, pid, _, ppid = unpack(record)
-            if self._ahead and time > self._ahead_at:
+            try:
+                role = roles[kind]
+            except IndexError:
+                self._counts["malformed"] += 1
+                continue
+            if ahead and time > self._ahead_at:
                 self._catch_up()
             if role is QUIET:
                 self.replay(record)
@@ -300,7 +305,7 @@ class SyscallDecoder(Decoder):
                 if process is None or process.start != start or process.exec_id != exec_id:
                     process = self._process(event.head)
                 process.ppid = ppid
-            self._number += 1
+            number += 1
             context = record[CONTEXT]
             key = process.key if context == process.seen else process.key_of(context)
             # Most opens failed, or have one path: it is whole, and it is the caller's text.
@@ -313,7 +318,7 @@ class SyscallDecoder(Decoder):
                 dismissed += 1
                 continue
             # One by one: tuples on both sides would be made and taken apart for each event.
-            event.number = self._number
+            event.number = self._number = number
             event.position = position
             event.time = time + offset
             event.kind = kind
@@ -334,6 +339,7 @@ class SyscallDecoder(Decoder):
                 self._fork(event.head, process)
             elif role is EXIT:
                 self.table.remove(pid, start)
+        self._number = number
         self._counts["dismissed"] += dismissed
         if self._settling:
             yield from self._settled(young)

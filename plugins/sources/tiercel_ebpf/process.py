@@ -8,6 +8,8 @@ from tiercel import PENDING
 
 MAX_PROCESSES: Final = 65536
 MAX_IMAGES: Final = 8192
+MAX_CONTEXTS: Final = 16
+"""Contexts of one process: its threads may differ in credentials and control groups."""
 MAX_ANCESTORS: Final = 32
 
 
@@ -49,7 +51,7 @@ class Process:
     """One process image of one process; a new exec makes a new one."""
 
     __slots__ = (
-        "alive", "context", "exec_id", "image", "judged", "judged_at", "key", "pid", "ppid", "seen", "settles", "start", "vpid",
+        "_keys", "alive", "context", "exec_id", "image", "judged", "judged_at", "key", "pid", "ppid", "seen", "settles", "start", "vpid",
     )  # fmt: skip
 
     def __init__(self, *, pid: int, start: int, exec_id: int, ppid: int, vpid: Any, image: Image, context: tuple[Any, ...]) -> None:
@@ -60,12 +62,18 @@ class Process:
         self.judged: tuple[Any, ...] | None = None  # context of the last verdict, and when it was written
         self.judged_at = 0
         self.settles = 0  # when its image began, by the kernel's clock
-        self.seen = b""  # context of its last event, as bytes of the record, and the key for both
-        self.key: tuple[Process, bytes] | None = None
+        self.seen = b""  # context of its last event, as bytes of the record, and what stands for both
+        self.key: object = None
+        self._keys: dict[bytes, object] = {}
 
-    def key_of(self, context: bytes) -> tuple[Process, bytes]:
-        """Stands for the process in a context: equal for equal ones."""
-        self.seen, self.key = context, (self, context)
+    def key_of(self, context: bytes) -> object:
+        """Stands for the process in a context: the same object for equal ones, while they are few."""
+        keys = self._keys
+        if context not in keys:
+            if len(keys) >= MAX_CONTEXTS:
+                keys.clear()
+            keys[context] = object()
+        self.seen, self.key = context, keys[context]
         return self.key
 
 
