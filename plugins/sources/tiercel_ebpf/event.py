@@ -40,7 +40,7 @@ class SyscallEvent:
     """
 
     __slots__ = (
-        "_name", "_nameraw", "_realpath", "_views", "decoder", "flags", "image", "kind", "number", "pending", "position", "ppid", "process",
+        "_above", "_name", "_nameraw", "_realpath", "_views", "decoder", "flags", "image", "kind", "number", "pending", "position", "ppid", "process",
         "process_key", "raw", "texts_read", "time", "type", "unpacked", "views", "wants_verdict",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class SyscallEvent:
         self.raw = b""
         self.unpacked: tuple[Any, ...] | None = ()
         self.texts_read = True
+        self._above: tuple[int, list[Process]] = (-1, [])
         self._name: Any = None
         self._nameraw: Any = None
         self._realpath: Any = None
@@ -204,12 +205,16 @@ class SyscallEvent:
     # ------------------------------------------------------------------------------------------------------------ ancestors
 
     def ancestors(self) -> list[Process]:
-        """Parent, grandparent, ..., repaired once if the chain ends too early."""
-        return self.decoder.ancestors(self)
+        """Parent, grandparent, ..., repaired once if the chain ends too early. Looked up once for an event: many rules ask."""
+        number, above = self._above
+        if number != self.number or not self.type:
+            above = self.decoder.ancestors(self)
+            self._above = (self.number, above)
+        return above
 
     def parent_image(self) -> Any:
         """The image of the parent: None at the top, PENDING if it is not known."""
         if self.ppid == 0:
             return None
-        ancestors = self.decoder.ancestors(self)
+        ancestors = self.ancestors()
         return ancestors[0].image if ancestors else PENDING
