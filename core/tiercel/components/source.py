@@ -154,7 +154,10 @@ class Decoder(Component):
         """Takes a state record that an earlier sensor had already seen: only the decoder's state changes."""
 
     def counters(self) -> Mapping[str, int]:
-        """Counters of the decoder: records that it could not understand, processes in its table, ..."""
+        """Counters of the decoder: records that it could not understand, processes in its table, ...
+
+        Events that it dropped by the plan's known masks are named ``dismissed``.
+        """
         return {}
 
     def describe(self, event: Event) -> Mapping[str, Any]:

@@ -47,8 +47,13 @@ class Detector:
         """
         self._source, self._decoder, self._plan, self._engine = source, decoder, plan, engine
         self._acks, self._submit = acks, submit
-        self.events = 0
+        self._events = 0
         self.alerts = 0
+
+    @property
+    def events(self) -> int:
+        """Events so far, with those that the decoder dropped because the known masks left no rule (`tiercel.KnownMasks`)."""
+        return self._events + self._decoder.counters().get("dismissed", 0)
 
     def run(self) -> None:
         """Until the source ends."""
@@ -62,7 +67,7 @@ class Detector:
                 if event.wants_verdict:
                     judge(event, verdict(event))
                 if event.type:
-                    self.events += 1
+                    self._events += 1
                 found = evaluate(event)
                 if found:
                     alerts.extend(found)

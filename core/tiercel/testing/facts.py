@@ -120,7 +120,7 @@ class FactCatalogue:
             getter = self._computed(field, source)
         else:
             getter = _plain(field.name)
-        return replace(field, path=None, function=None, inputs=(), getter=getter, absent=False)
+        return replace(field, path=None, function=None, inputs=(), getter=getter, absent=False, key=None, path_part=None)
 
     def _computed(self, field: Field, source: str) -> Callable[[FactEvent], Any]:
         """The given value, or what its function makes of the inputs."""

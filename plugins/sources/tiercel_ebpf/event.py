@@ -40,8 +40,8 @@ class SyscallEvent:
     """
 
     __slots__ = (
-        "_above", "_name", "_nameraw", "_realpath", "_views", "decoder", "flags", "image", "kind", "number", "pending", "position", "ppid", "process",
-        "process_key", "raw", "texts_read", "time", "type", "unpacked", "views", "wants_verdict",
+        "_above", "_name", "_nameraw", "_realpath", "_views", "decoder", "flags", "image", "kind", "number", "pending", "position", "ppid",
+        "process", "process_key", "raw", "texts_read", "time", "type", "unpacked", "views", "wants_verdict",
     )  # fmt: skip
 
     source = "syscall"
