@@ -10,7 +10,20 @@ import tiercel
 PROMISED = {
     *("ANY_SOURCE", "API_VERSION", "EMPTY_SCHEMA", "FAILED", "PENDING", "TRUE"),
     *("Abilities", "Alert", "Argument", "Atom", "ChangePoint", "Component", "ConfigError", "Context", "Decoder", "Diagnostic", "Enricher"),
-    *("Event", "FactGroup", "Field", "FieldType", "Formatter", "Formula", "Host", "HostError", "JudgedType", "Loaded", "Output"),
+    *(
+        "Event",
+        "FactGroup",
+        "Field",
+        "FieldType",
+        "Formatter",
+        "Formula",
+        "Host",
+        "HostError",
+        "JudgedType",
+        "KnownMasks",
+        "Loaded",
+        "Output",
+    ),
     *("Permanent", "PluginError", "Priority", "Quantifier", "RawBatch", "Retry", "RuleBundle", "RuleError", "Source", "SourcePlan"),
     *("Stability", "StandIn", "TiercelError", "Unknown", "UserError", "field", "hookimpl", "join_path"),
 }
