@@ -11,7 +11,7 @@ from tiercel.capture.format import CaptureError
 from tiercel.capture.metadata import Metadata
 from tiercel.capture.reader import Reader
 from tiercel.capture.source import CaptureSource
-from tiercel.capture.values import RecordedFields, Values, printable
+from tiercel.capture.values import RecordedFields, Values, printable, unrecorded
 from tiercel.capture.writer import Writer
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "loaded",
     "opened",
     "printable",
+    "unrecorded",
 ]

@@ -16,8 +16,8 @@ from tiercel.event import RawBatch
 
 __all__ = [
     "BATCH", "BLOCK", "BLOCK_TAG", "CHECKPOINT", "ENTRY", "FRAME", "HEADER", "HEADER_TAG", "INDEX_ROW", "INDEX_TAG", "JOURNAL", "MAGIC",
-    "MAX_CONTENT", "MAX_INDEX", "MAX_JOINED", "MAX_METADATA", "RESTART", "SKIPPABLE", "STATE", "TRAILER", "VERSION", "Block",
-    "CaptureError", "Entry", "FormatError", "pack_block", "pack_entry", "read_block", "read_entries", "skippable",
+    "MAX_CONTENT", "MAX_INDEX", "MAX_JOINED", "MAX_JOINED_RECORDS", "MAX_METADATA", "RESTART", "SKIPPABLE", "STATE", "TRAILER",
+    "VERSION", "Block", "CaptureError", "Entry", "FormatError", "pack_block", "pack_entry", "read_block", "read_entries", "skippable",
 ]  # fmt: skip
 
 MAGIC: Final = b"TIERCEL\x1a"
@@ -59,7 +59,9 @@ MAX_RECORD: Final = 16 << 20
 MAX_RECORDS: Final = 1 << 16
 """Records of one entry."""
 MAX_JOINED: Final = 256 << 20
-"""Bytes of the records of entries that go on in one another."""
+"""Bytes of entries that go on in one another, without their heads."""
+MAX_JOINED_RECORDS: Final = 1 << 20
+"""Records of entries that go on in one another."""
 MAX_INDEX: Final = 64 << 20
 
 
@@ -168,6 +170,8 @@ def _entries(kind: int, batch: RawBatch) -> Iterator[bytes]:
 
 def _cuts(sizes: Sequence[int]) -> Iterator[int]:
     """Where entries end."""
+    if len(sizes) > MAX_JOINED_RECORDS or sum(sizes) + 12 * len(sizes) > MAX_JOINED:
+        raise FormatError(f"{len(sizes)} records of {sum(sizes)} bytes (expected at most {MAX_JOINED_RECORDS} and {MAX_JOINED} bytes)")
     if len(sizes) <= MAX_RECORDS and sum(sizes) <= MAX_PART:
         yield len(sizes)
         return
@@ -182,8 +186,8 @@ def _cuts(sizes: Sequence[int]) -> Iterator[int]:
     yield len(sizes)
 
 
-def read_entries(content: bytes, source: str) -> Iterator[tuple[Entry, bool]]:
-    """The entries of a block's content, each with whether the next one goes on with it.
+def read_entries(content: bytes, source: str) -> Iterator[tuple[Entry, bool, int]]:
+    """The entries of a block's content, each with whether the next one goes on with it, and how many bytes it has.
 
     Raises:
         FormatError: they are none.
@@ -200,7 +204,7 @@ def read_entries(content: bytes, source: str) -> Iterator[tuple[Entry, bool]]:
         if at > len(content):
             raise FormatError(f"an entry is longer than its block (got {length} bytes), at byte {body} of the content")
         records = _records(content, body, at, count=count, numbered=bool(flags & NUMBERED))
-        yield Entry(kind, RawBatch(source, records, position, clock=clock, clock_offset=offset)), bool(flags & MORE)
+        yield Entry(kind, RawBatch(source, records, position, clock=clock, clock_offset=offset)), bool(flags & MORE), length
 
 
 def _records(content: bytes, start: int, end: int, *, count: int, numbered: bool) -> list[Any]:

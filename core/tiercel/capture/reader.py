@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import orjson
 import zstandard
@@ -21,6 +21,7 @@ from tiercel.capture.format import (
     MAX_CONTENT,
     MAX_INDEX,
     MAX_JOINED,
+    MAX_JOINED_RECORDS,
     MAX_METADATA,
     RESTART,
     SKIPPABLE,
@@ -36,8 +37,6 @@ from tiercel.capture.format import (
 from tiercel.capture.metadata import Metadata
 
 __all__ = ["Reader"]
-
-MAX_JOINED_RECORDS: Final = 1 << 20
 
 
 class Reader:
@@ -181,11 +180,11 @@ class Reader:
         size = 0
         for block, content in self.blocks():
             try:
-                for entry, more in read_entries(content, self.metadata.event_source):
+                for entry, more, length in read_entries(content, self.metadata.event_source):
                     if held is None:
-                        held, size = entry, 0
+                        held, size = entry, length
                     elif held.kind == entry.kind:
-                        size += len(content)
+                        size += length
                         held.batch.records += entry.batch.records  # type: ignore[operator]  # lists, as read_entries makes them
                         if size > MAX_JOINED or len(held.batch.records) > MAX_JOINED_RECORDS:
                             raise FormatError(f"an entry of more than {MAX_JOINED} bytes or {MAX_JOINED_RECORDS} records")

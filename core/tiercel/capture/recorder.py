@@ -49,9 +49,7 @@ class Recorder(Source):
         self._name = name
         self._broken = False
         self._flushed = self._checkpoint = time.monotonic()
-        self._writer: Writer
-        with_errors = self._guarded
-        self._writer = with_errors(lambda: Writer(write, metadata))
+        self._writer: Writer = self._guarded(lambda: Writer(write, metadata))
 
     @property
     def records(self) -> int:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.engine.codegen import Generator
 from tiercel.engine.groups import Groups
-from tiercel.fields import Argument, Field
+from tiercel.fields import ANY_SOURCE, Argument, Field
 from tiercel.lang.formats import parse_format
 from tiercel.lang.render import is_missing, json_value
 
 if TYPE_CHECKING:
+    from tiercel.capture.metadata import Metadata
     from tiercel.event import Event
     from tiercel.lang.view import FieldsView
     from tiercel.registry import FieldCatalogue
 
-__all__ = ["RecordedFields", "Values", "printable"]
+__all__ = ["RecordedFields", "Values", "printable", "unrecorded"]
 
 HOSTNAME: Final = "evt.hostname"
 """The only field whose value is neither in the records nor made of them."""
@@ -47,9 +48,18 @@ class RecordedFields:
         return self._catalogue.names(source)
 
 
-def printable(catalogue: FieldCatalogue, source: str) -> list[str]:
-    """Names of the fields of an event source that have a value without an argument and may be printed."""
-    return [field.name for field in catalogue.fields(source) if _is_printable(field)]
+def unrecorded(catalogue: FieldCatalogue, metadata: Metadata, names: Iterable[str]) -> frozenset[str]:
+    """What stands behind the named fields and was not collected when a capture was recorded: their values would be wrong or missing."""
+    source = metadata.event_source
+    behind = [field for name in catalogue.closure(names, source) if (field := catalogue.get(name, source)) is not None]
+    own = {field.name for field in behind if field.function is None and not field.absent and ANY_SOURCE not in field.sources}
+    return frozenset(own - metadata.fields)
+
+
+def printable(catalogue: FieldCatalogue, metadata: Metadata) -> list[str]:
+    """Names of the fields that events of a capture have without an argument, and that may be printed."""
+    names = [field.name for field in catalogue.fields(metadata.event_source) if _is_printable(field)]
+    return [name for name in names if not unrecorded(catalogue, metadata, [name])]
 
 
 def _is_printable(field: Field) -> bool:

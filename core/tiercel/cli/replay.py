@@ -101,7 +101,7 @@ def _export(reader: Reader, session: Session) -> None:
     from tiercel.capture import RecordedFields, Values, events_of, printable
 
     catalogue, metadata = session.host.fields(), reader.metadata
-    names = printable(catalogue, metadata.event_source)
+    names = printable(catalogue, metadata)
     values = Values(RecordedFields(catalogue, metadata.hostname), metadata.event_source, names)
     with _progress(reader) as (advance, printing), printing():
         for event in events_of(reader, session.host):

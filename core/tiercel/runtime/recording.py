@@ -80,12 +80,19 @@ class Sink:
         os.close(self._descriptor)
 
 
-def open_sink(path: Path, host: Host) -> Sink:
-    """Opens the file of a capture, as the host of the sensor opens granted files; ``-`` is standard output.
+def open_sink(path: Path, host: Host, *, source: type[Source]) -> Sink:
+    """Opens the file of a capture.
+
+    Args:
+        path: the file; ``-`` is standard output.
+        host: opens granted files for the sensor.
+        source: class of the source that is to be recorded.
 
     Raises:
-        tiercel.UserError: it is refused, not empty, or a terminal.
+        tiercel.UserError: the file is refused, not empty, or a terminal; or the source cannot be recorded.
     """
+    if not source.layout:
+        raise CaptureError(f"source {source.name}: its records cannot be kept in captures (it names no layout)")
     if path == STDOUT:
         if os.isatty(1):
             raise CaptureError("standard output: a terminal, which no capture is for (try `-o FILE`, or a pipe)")
@@ -115,11 +122,9 @@ def recorder(sink: Sink, source: Source, plan: SourcePlan, *, complete: bool, pa
         paths: see `Metadata.paths`; those of `links` are added.
 
     Raises:
-        CaptureError: the records of the source cannot be recorded, or the file cannot be written.
+        CaptureError: the file cannot be written.
     """
     cls = type(source)
-    if not cls.layout:
-        raise CaptureError(f"source {cls.name}: its records cannot be kept in captures (it names no layout)")
     host = os.uname()
     metadata = Metadata(
         event_source=source.event_source, source=cls.name, layout=cls.layout, origin=source.origin, hostname=hostname(),

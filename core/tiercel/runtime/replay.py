@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.capture.events import decoder_of
 from tiercel.capture.source import CaptureSource
-from tiercel.capture.values import RecordedFields
+from tiercel.capture.values import RecordedFields, unrecorded
 from tiercel.components.source import Abilities
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
@@ -66,6 +66,7 @@ class Replay:
         catalogue = RecordedFields(plugins.fields(), metadata.hostname)
         self.plan = build(rules, catalogue, abilities, generation=1, resolve=metadata.resolve)
         self._engine = Engine(self.plan, matching=matching, hostname=metadata.hostname, origin=metadata.origin)  # type: ignore[arg-type]  # validated
+        self._catalogue = plugins.fields()
         self._reader, self._metadata, self._rules, self._speed, self._begin = reader, metadata, rules, speed, begin
 
     def warnings(self) -> Iterator[str]:
@@ -77,7 +78,7 @@ class Replay:
         types = {each for rule in self._rules if rule.source == metadata.event_source for each in rule.event_types or ()} - metadata.types
         if types:
             yield f"rules name event types that were not recorded: {_some(types)}"
-        fields = self.plan.source(metadata.event_source).fields - metadata.fields
+        fields = unrecorded(self._catalogue, metadata, self.plan.source(metadata.event_source).fields)
         if fields:
             yield f"rules read fields that were not recorded: {_some(fields)}"
         if not metadata.complete:

@@ -131,7 +131,9 @@ class Sensor:
         loop = asyncio.get_running_loop()
         statistics: Statistics | None = None
         recorder: Recorder | None = None
-        sink = self._sink = None if self._options.capture is None else open_sink(self._options.capture, self._host)
+        if self._options.capture is not None:
+            self._sink = open_sink(self._options.capture, self._host, source=type(self.source))
+        sink = self._sink
         await self.delivery.start()
         try:
             source_plan = self.plan.source(self.source.event_source)

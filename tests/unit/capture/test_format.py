@@ -60,6 +60,12 @@ def test_records_that_captures_cannot_hold() -> None:
             written([(BATCH, batch(record))])
 
 
+def test_batches_that_no_reader_would_take() -> None:
+    for records in ([b""] * ((1 << 20) + 1), [bytes(MAX_RECORD)] * 17):
+        with pytest.raises(FormatError, match="expected at most 1048576 and 268435456 bytes"):
+            written([(STATE, batch(*records))])
+
+
 def test_a_capture_is_a_zstd_stream() -> None:
     content = zstandard.ZstdDecompressor().stream_reader(written(SAMPLE, flush=True), read_across_frames=True).read()
     assert all(record in content for record in (b"row one", b"fork", b"open bb", b"plain"))

@@ -163,6 +163,15 @@ def test_export(run: Run, tmp_path: Path) -> None:
     assert None not in events[0].values()
 
 
+def test_export_leaves_out_what_was_not_collected(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "capture", fields=frozenset({"evt.type", "proc.name", "fd.name", "thread.cgroups"}), complete=False)
+    (event, *_) = map(json.loads, run("capture", "--export", "ndjson").out.splitlines())
+    assert event["proc.name"] == "cat"
+    assert event["container.id"] == "host"  # computed from what was
+    assert event["evt.time.s"]
+    assert not {"proc.cmdline", "user.name", "proc.pname"} & set(event)
+
+
 def test_export_of_bytes_that_are_no_text(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "capture", [(BATCH, RawBatch("syscall", [(1, opened(real=b"/data/\xff", flags=r.F_SAME))]))])
     assert json.loads(run("capture", "--export", "ndjson").out)["fd.name"] == "/data/\N{REPLACEMENT CHARACTER}"

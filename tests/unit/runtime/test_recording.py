@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.capture.test_source import Lab
 from tiercel.capture import CaptureError
 from tiercel.config.model import APPEND
 from tiercel.runtime.host import DirectHost
 from tiercel.runtime.recording import Sink, links, open_sink
+
+
+class Unnamed(Lab):
+    name = "unnamed"
+    layout = ""
 
 
 def host(path: Path) -> DirectHost:
@@ -19,7 +25,7 @@ def host(path: Path) -> DirectHost:
 
 def test_writes_all(tmp_path: Path) -> None:
     path = tmp_path / "capture"
-    sink = open_sink(path, host(path))
+    sink = open_sink(path, host(path), source=Lab)
     sink.write(b"x" * 100_000)
     sink.write(b"end")
     sink.close()
@@ -30,8 +36,15 @@ def test_what_exists_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     path.write_bytes(b"precious")
     with pytest.raises(CaptureError, match=r"capture: not empty \(got 8 bytes\); remove it"):
-        open_sink(path, host(path))
+        open_sink(path, host(path), source=Lab)
     assert path.read_bytes() == b"precious"
+
+
+def test_a_source_without_a_layout(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    with pytest.raises(CaptureError, match="source unnamed: its records cannot be kept in captures"):
+        open_sink(path, host(path), source=Unnamed)
+    assert not path.exists()
 
 
 def test_a_pipe_is_written_as_it_is_read() -> None:

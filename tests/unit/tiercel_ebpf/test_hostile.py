@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit import distributions
+from tests.unit.cli.test_replay import metadata
 from tests.unit.tiercel_ebpf.made import Kernel, batch, connected, decoder, image, opened, plan, record
 from tiercel.capture import Values, printable
 from tiercel.plugins import PluginHost
@@ -41,7 +42,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Values:
     """All fields of the syscall source that have a value."""
     host = PluginHost(distributions=[distributions.tiercel_itself(tmp_path_factory.mktemp("dist"), plugins=True)])
     host.load()
-    return Values(host.fields(), "syscall", printable(host.fields(), "syscall"))
+    return Values(host.fields(), "syscall", printable(host.fields(), metadata()))
 
 
 PACKED = st.builds(bytes.__add__, st.sampled_from([b"r", b"l", b"u", b"m", b"a", b"g"]), st.binary(max_size=60) | records())
