@@ -1,6 +1,6 @@
-"""Falco's own cases for the condition language and outputs, against the fields and event types that the reference lists.
+"""Falco's own cases, against the fields and event types that the reference lists, and against those of our plugins.
 
-`tiercel.testing.conformance` runs them against those of the installed plugins.
+The code that runs them is `tiercel.testing.conformance`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import pytest
 from tests.conformance.vectors import FieldsOfTheReference, event_types, load_vectors
 from tiercel.lang.check import ConditionError, check_condition
 from tiercel.lang.parser import parse
-from tiercel.testing.conformance.__main__ import problems
+from tiercel.testing.conformance.__main__ import KINDS, problems
+from tiercel.testing.conformance.exceptions import EXCEPTIONS
 from tiercel.testing.conformance.setting import SOURCE, Fields, Setting
 
-LEAST: Final = {"conditions": 500, "evaluate": 300, "evttypes": 80, "formats": 35, "strings": 15, "condition_warnings": 6}
+LEAST: Final = {"conditions": 500, "evaluate": 300, "evttypes": 80, "formats": 35, "strings": 15, "condition_warnings": 6, "rulefiles": 140}
 """Cases of each kind, so that none goes missing."""
+OTHERS: Final = frozenset({"close", "mmap", "container", "execve", "getcwd", "access", "read", "write", "switch"})
+"""Event types of cases that the stock rules do not name."""
+ALL: Final = {**LEAST, "fspath": 26, "utils": 23}
 
 
 class Reference(Setting):
@@ -33,7 +37,7 @@ class Reference(Setting):
 
     @cached_property
     def event_types(self) -> dict[str, frozenset[str]]:
-        return {SOURCE: event_types(self._shared) | {"close", "mmap", "container", "execve", "getcwd"}}
+        return {SOURCE: event_types(self._shared) | OTHERS}
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +45,30 @@ def setting(shared: Path) -> Reference:
     return Reference(shared)
 
 
-@pytest.mark.parametrize("kind", LEAST)
-def test_every_case(kind: str, shared: Path, setting: Reference) -> None:
+@pytest.fixture(scope="module")
+def installed_fields() -> Setting:
+    return Setting()
+
+
+def failing(kind: str, shared: Path, setting: Setting) -> dict[str, list[str]]:
+    setting.directory = shared / "vectors"
     cases = load_vectors(shared, f"{kind}.jsonl")
-    wrong = {case["id"]: found for case in cases if (found := problems(kind, case, setting))}
-    assert wrong == {}
-    assert len(cases) >= LEAST[kind]
+    assert len(cases) >= ALL[kind]
+    return {case["id"]: found for case in cases if (found := problems(kind, case, setting))}
+
+
+@pytest.mark.parametrize("kind", LEAST)
+def test_every_case_with_the_fields_of_the_reference(kind: str, shared: Path, setting: Reference) -> None:
+    assert failing(kind, shared, setting) == {}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_case_with_the_fields_of_the_plugins(kind: str, shared: Path, installed_fields: Setting) -> None:
+    assert set(failing(kind, shared, installed_fields)) == set(EXCEPTIONS) & {case["id"] for case in load_vectors(shared, f"{kind}.jsonl")}
+
+
+def test_no_kind_is_left_out() -> None:
+    assert set(ALL) == set(KINDS)
 
 
 def test_refused_for_the_right_reason(shared: Path, setting: Reference) -> None:

@@ -111,7 +111,9 @@ def _error(error: Exception, text: str) -> YamlError:
     """PyYAML's error with a place in our terms."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         context = f"{error.context}: " if error.context else ""
-        return YamlError(f"{context}{error.problem}", error.problem_mark.line, error.problem_mark.column)
+        # libyaml and PyYAML word one problem differently; people search for the words of the second.
+        problem = str(error.problem).replace("allowed in this context", "allowed here")
+        return YamlError(f"{context}{problem}", error.problem_mark.line, error.problem_mark.column)
     bad = next((at for at, character in enumerate(text) if not _allowed(character)), 0)
     line = text.count("\n", 0, bad)
     shown = f"U+{ord(text[bad]):04X}" if text else "nothing"

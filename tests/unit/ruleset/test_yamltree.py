@@ -41,7 +41,7 @@ def test_null(text: str, null: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("a: b: c", 0, 4, "mapping values are not allowed in this context"),
+        ("a: b: c", 0, 4, "mapping values are not allowed here"),
         ("- a\n- *x", 1, 2, "undefined alias (got *x)"),
         ("- a\n- b\x01c", 1, 3, "character that YAML does not allow (got U+0001)"),
         ("- a\n-  \ud800", 1, 3, "character that YAML does not allow (got U+D800)"),

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from tiercel.errors import UserError
-from tiercel.testing.conformance import conditions, evaluate, evttypes, formats, strings, utils
+from tiercel.testing.conformance import conditions, evaluate, evttypes, formats, fspath, rulefiles, strings, utils
 from tiercel.testing.conformance.cases import Case, files, read
 from tiercel.testing.conformance.exceptions import EXCEPTIONS
 from tiercel.testing.conformance.setting import Setting
@@ -23,6 +23,8 @@ KINDS: Final[Mapping[str, Callable[[Case, Setting], Iterator[str]]]] = {
     "evaluate": evaluate.evaluation,
     "evttypes": evttypes.event_type_set,
     "formats": formats.output_format,
+    "fspath": fspath.path_fields,
+    "rulefiles": rulefiles.rule_files,
     "strings": strings.string,
     "utils": utils.util,
 }
@@ -46,6 +48,7 @@ def run(paths: tuple[Path, ...], kind: str | None) -> int:
     setting = Setting()
     passed = failed = skipped = 0
     for path, each in files(paths, KINDS, kind):
+        setting.directory = path.parent
         for case in read(path):
             if (reason := EXCEPTIONS.get(case["id"])) is not None:
                 skipped += 1

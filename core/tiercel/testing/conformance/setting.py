@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tiercel.config.rules import known_event_types
+from tiercel.errors import UserError
 from tiercel.fields import Argument, Field, FieldType
 from tiercel.lang.view import FieldsView
 from tiercel.plugins import PluginHost
 from tiercel.testing.conformance.foreign import foreign_fields, mock
 
-__all__ = ["SOURCE", "Fields", "Setting"]
+__all__ = ["SOURCE", "SOURCES", "Fields", "Setting"]
 
 SOURCE: Final = "syscall"
 """Event source that a condition without one is for."""
@@ -47,7 +50,30 @@ class Fields:
 
 
 class Setting:
-    """Loads the plugins once."""
+    """Loads the plugins once.
+
+    Attributes:
+        directory: where the vector file lies that is run.
+    """
+
+    directory = Path()
+
+    def beside(self, name: str) -> dict[str, Any]:
+        """A JSON object in a file beside the vectors; empty if there is no such file.
+
+        Raises:
+            tiercel.UserError: it holds something else.
+        """
+        path = self.directory / name
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{path}: cannot be read: {error}") from error
+        if not isinstance(found, dict):
+            raise UserError(f"{path}: no JSON object (got {type(found).__name__})")
+        return found
 
     @cached_property
     def host(self) -> PluginHost:
