@@ -44,7 +44,7 @@ def test_rules_can_use_it(installation: Installation, demo: Path, tmp_path: Path
     installation.install(demo)
     done = installation.tiercel("check", "-r", rules)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{rules}: ok" in done.stdout
+    assert f"{rules}: Ok" in done.stdout
     assert "demo.exe_depth" in installation.tiercel("rules", "explain", "Deep executable", "-r", rules).stdout
 
 
