@@ -76,6 +76,7 @@ def main(arguments: Sequence[str] | None = None, *, setting: Setting | None = No
     try:
         translated = translate(sys.argv[1:] if arguments is None else arguments)
         code = tiercel.main(args=translated, prog_name="tiercel", standalone_mode=False, obj=setting or Setting())
+        sys.stdout.flush()  # here, where a reader who has gone is met, and not at the interpreter's end
     except click.ClickException as error:
         error.show()
         return error.exit_code
