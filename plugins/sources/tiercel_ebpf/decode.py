@@ -23,6 +23,7 @@ from tiercel_ebpf.dismiss import Hopeless, hopeless
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, read_views
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
+from tiercel_ebpf.roles import EXEC, EXIT, FORK, OPEN, QUIET, role_of
 from tiercel_ebpf.wants import wanted
 
 SETTLED: Final = 20_000_000
@@ -34,21 +35,6 @@ A_COMM: Final = 96
 MAX_TEXTS: Final = 4096
 CONTEXT: Final = slice(44, 80)
 """Credentials, session, terminal and control groups in a record."""
-QUIET, EXEC, FORK, EXIT, OPEN, OTHER = "quiet", "exec", "fork", "exit", "open", "other"
-"""What a kind of record asks for; quiet ones change the table, and no rule looks at them. Compared by identity."""
-
-
-def _role(kind: int, *, wanted: bool) -> str:
-    """What records of a kind ask for. There is no kind 0: nothing comes of it."""
-    if kind <= r.LAST_STATE_KIND and not wanted:
-        return QUIET
-    if kind in r.EXECS:
-        return EXEC
-    if kind in r.FORKS:
-        return FORK
-    if kind == r.EXIT:
-        return EXIT
-    return OPEN if kind in r.OPENS else OTHER
 
 
 def _plain(path: str) -> str:
@@ -104,7 +90,7 @@ class SyscallDecoder(Decoder):
         self._wants = wanted(plan)
         self._wants_cgroups = "cgroups" in self._wants
         self._dismissals = tuple(hopeless(plan, number) for number in range(len(r.KINDS)))
-        self._roles = tuple(_role(number, wanted=name in plan.wanted_types) for number, name in enumerate(r.KINDS))
+        self._roles = tuple(role_of(number, wanted=name in plan.wanted_types) for number, name in enumerate(r.KINDS))
         self._snapshot()
         self._refreshed = False
 
