@@ -48,7 +48,7 @@ KINDS: Final = range(BATCH, JOURNAL + 1)
 MORE: Final = 1
 """Flag of an entry: the next one, of the same kind, goes on with its records."""
 NUMBERED: Final = 2
-"""Flag of an entry: each record has a position of its own."""
+"""Flag of a batch: each record has a position of its own."""
 
 MAX_METADATA: Final = 4 << 20
 MAX_CONTENT: Final = 32 << 20
@@ -152,6 +152,8 @@ def pack_entry(kind: int, batch: RawBatch) -> Iterator[bytes]:
 def _entries(kind: int, batch: RawBatch) -> Iterator[bytes]:
     records = batch.records
     numbered = bool(records) and isinstance(records[0], tuple)
+    if numbered and kind != BATCH:
+        raise FormatError("records of state have positions")
     positions, data = map(list, zip(*records, strict=True)) if numbered else ([], list(records))
     sizes = list(map(len, data))
     start = 0
@@ -197,7 +199,7 @@ def read_entries(content: bytes, source: str) -> Iterator[tuple[Entry, bool, int
         if at + ENTRY.size > len(content):
             raise FormatError(f"an entry ends within its head, at byte {at} of the content")
         kind, flags, _, length, clock, offset, position, count = ENTRY.unpack_from(content, at)
-        if kind not in KINDS or flags & ~(MORE | NUMBERED):
+        if kind not in KINDS or flags & ~(MORE | NUMBERED if kind == BATCH else MORE):
             raise FormatError(f"unknown entry (got kind {kind}, flags {flags}), at byte {at} of the content")
         body = at + ENTRY.size
         at = body + length

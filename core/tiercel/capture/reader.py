@@ -183,13 +183,13 @@ class Reader:
                 for entry, more, length in read_entries(content, self.metadata.event_source):
                     if held is None:
                         held, size = entry, length
-                    elif held.kind == entry.kind:
+                    elif held.kind == entry.kind and _form(held) is _form(entry):
                         size += length
                         held.batch.records += entry.batch.records  # type: ignore[operator]  # lists, as read_entries makes them
                         if size > MAX_JOINED or len(held.batch.records) > MAX_JOINED_RECORDS:
                             raise FormatError(f"an entry of more than {MAX_JOINED} bytes or {MAX_JOINED_RECORDS} records")
                     else:
-                        raise FormatError("an entry goes on in one of another kind")
+                        raise FormatError("an entry goes on in one of another kind or form")
                     if not more:
                         yield held
                         held = None
@@ -235,6 +235,11 @@ class Reader:
         places = [each.offset for each in self.index() if each.flags & RESTART and 0 < each.first < time]
         if places and places[-1] > self.offset:
             self.offset = self._file.seek(places[-1])
+
+
+def _form(entry: Entry) -> type:
+    """What its records are: the format has no two forms in one entry."""
+    return type(entry.batch.records[0]) if entry.batch.records else bytes
 
 
 def _expand(data: bytes, block: Block) -> bytes:

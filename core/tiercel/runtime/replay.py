@@ -123,5 +123,6 @@ def _some(names: frozenset[str] | set[str]) -> str:
 
 def _watched(entries: Iterator[Entry], progress: Callable[[], None]) -> Iterator[Entry]:
     for entry in entries:
-        progress()
         yield entry
+        progress()
+    progress()

@@ -267,6 +267,9 @@ class SyscallDecoder(Decoder):
         processes, judging, one_view, same = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME
         young, dismissals, dismissed, ahead, number = batch.clock - SETTLED, self._dismissals, 0, self._ahead, self._number
         self._refreshed = False
+        if batch.records and not isinstance(batch.records[0], tuple):  # of a capture that is none of ours
+            self._counts["malformed"] += len(batch.records)
+            return
         for position, record in batch.records:
             if len(record) < size:
                 self._counts["malformed"] += 1

@@ -18,15 +18,10 @@ from tiercel.capture.format import MAX_CONTENT, MAX_RECORD, Block, FormatError, 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 PLAIN = st.lists(st.binary(max_size=200), max_size=20)
 NUMBERED = st.lists(st.tuples(INT64, st.binary(max_size=200)), max_size=20)
-BATCHES = st.builds(
-    RawBatch,
-    st.just("lab"),
-    PLAIN | NUMBERED,
-    st.integers(0, 1 << 60),
-    clock=st.integers(0, 1 << 60),
-    clock_offset=INT64.filter(lambda n: abs(n) < 1 << 60),
-)
-ENTRIES = st.lists(st.tuples(st.sampled_from([BATCH, STATE, CHECKPOINT, JOURNAL]), BATCHES), max_size=12)
+TIMES = {"clock": st.integers(0, 1 << 60), "clock_offset": st.integers(-(1 << 60), 1 << 60)}
+BATCHES = st.builds(RawBatch, st.just("lab"), PLAIN | NUMBERED, INT64, **TIMES)
+STATES = st.builds(RawBatch, st.just("lab"), PLAIN)
+ENTRIES = st.lists(st.tuples(st.just(BATCH), BATCHES) | st.tuples(st.sampled_from([STATE, CHECKPOINT, JOURNAL]), STATES), max_size=12)
 
 
 @given(ENTRIES, st.booleans(), st.booleans())
@@ -64,6 +59,14 @@ def test_batches_that_no_reader_would_take() -> None:
     for records in ([b""] * ((1 << 20) + 1), [bytes(MAX_RECORD)] * 17):
         with pytest.raises(FormatError, match="expected at most 1048576 and 268435456 bytes"):
             written([(STATE, batch(*records))])
+
+
+def test_state_has_no_positions() -> None:
+    with pytest.raises(FormatError, match="records of state have positions"):
+        written([(STATE, batch((1, b"row")))])
+    numbered = bytes([2, 2, 0, 0]) + struct.pack("<IqqqI", 12, 0, 0, 0, 1) + bytes(12)
+    with pytest.raises(CaptureError, match="unknown entry"):
+        read(written([], close=False) + block(numbered))
 
 
 def test_a_capture_is_a_zstd_stream() -> None:
@@ -193,11 +196,15 @@ def test_an_entry_that_never_ends() -> None:
         read(data)
 
 
-def test_an_entry_goes_on_in_its_own_kind() -> None:
+def test_an_entry_goes_on_in_its_own_kind_and_form() -> None:
     head = struct.pack("<IqqqI", 0, 0, 0, 0, 0)
     data = written([], close=False) + block(bytes([1, 1, 0, 0]) + head + bytes([2, 0, 0, 0]) + head)
-    with pytest.raises(CaptureError, match="goes on in one of another kind"):
+    with pytest.raises(CaptureError, match="goes on in one of another kind or form"):
         read(data)
+    plain = bytes([1, 1, 0, 0]) + struct.pack("<IqqqI", 4, 0, 0, 0, 1) + bytes(4)
+    numbered = bytes([1, 2, 0, 0]) + struct.pack("<IqqqI", 12, 0, 0, 0, 1) + bytes(12)
+    with pytest.raises(CaptureError, match="goes on in one of another kind or form"):
+        read(written([], close=False) + block(plain + numbered))
 
 
 class TestHeader:

@@ -251,6 +251,19 @@ def test_real_time(run: Run, tmp_path: Path) -> None:
     assert len(done.out.splitlines()) == 4
 
 
+def test_bar_on_a_terminal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "[bold]capture")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        assert len(run("[bold]capture", "-r", "rules.yaml").out.splitlines()) == 4
+        terminal.flush()
+        shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "[bold]capture" in shown
+    assert "100%" in shown
+
+
 def test_speed_and_real_time(run: Run, tmp_path: Path) -> None:
     done = run("capture", "--speed", "2", "--real-time")
     assert done.code == 2

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit import distributions
 from tests.unit.cli.test_replay import metadata
 from tests.unit.tiercel_ebpf.made import Kernel, batch, connected, decoder, image, opened, plan, record
+from tiercel import RawBatch
 from tiercel.capture import Values, printable
 from tiercel.plugins import PluginHost
 from tiercel_ebpf import records as r
@@ -65,3 +66,9 @@ def test_every_field_of_every_event(values: Values, stream: list[bytes], packed:
             values.of(event)
             values.as_json(event)
         made.describe(event)
+
+
+def test_records_without_positions_are_counted() -> None:
+    made = decoder()
+    assert list(made.decode(RawBatch("syscall", [b"", image(), b"ab"]))) == []
+    assert made.counters()["malformed"] == 3
