@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -26,6 +27,8 @@ FIELDS = "evt.num evt.time proc.cmdline proc.pname proc.pcmdline proc.aname[2] u
 def folder() -> Iterator[Path]:
     with root_folder() as path:
         (path / "watched").mkdir()
+        for name in ("true", "id"):  # of our own: others run the host's
+            shutil.copy(f"/usr/bin/{name}", path / name)
         yield path
 
 
@@ -33,7 +36,7 @@ def rules(folder: Path) -> Path:
     path = folder / "rules.yaml"
     path.write_text(
         rule("opened", f"{OPENS} and fd.name startswith {folder}/watched/ and proc.name != true", FIELDS)
-        + rule("executed", "evt.type in (execve, execveat) and proc.name in (true, id)", FIELDS + " proc.args[1] evt.args")
+        + rule("executed", f"evt.type in (execve, execveat) and proc.exepath startswith {folder}/", FIELDS + " proc.args[1] evt.args")
     )
     return path
 
@@ -74,9 +77,9 @@ def deeds(folder: Path) -> None:
     """Things that the rules know, by processes of different families; the last of them opens the file `end`."""
     for number in range(5):
         read(folder / f"watched/{number}", os.O_CREAT)
-    script = f"cd {folder}; cat watched/0 >/dev/null; (id >/dev/null; /bin/true one two); /bin/true '' \"$(printf 'a\\377b')\""
+    script = f"cd {folder}; cat watched/0 >/dev/null; (./id >/dev/null; ./true one two); ./true '' \"$(printf 'a\\377b')\""
     subprocess.run(["sh", "-c", script], check=True)
-    nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", f"cat {folder}/watched/1; /bin/true"]
+    nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", f"cat {folder}/watched/1; {folder}/true"]
     subprocess.run(nobody, check=True)
     read(folder / "watched/end", os.O_CREAT)
 
