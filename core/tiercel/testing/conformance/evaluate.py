@@ -23,11 +23,17 @@ from tiercel.testing.facts import FactCatalogue, FactEvent
 __all__ = ["evaluation", "given_fields"]
 
 _TYPES: Final = {
-    "string": FieldType.STRING, "bytebuf": FieldType.BYTES, "ipaddr": FieldType.IP, "ipaddr_any": FieldType.IP, "ipnet_any": FieldType.NET,
-    "flags": FieldType.FLAGS, "uint": FieldType.UINT64, "int": FieldType.INT64, "abstime": FieldType.TIME, "ancestors": FieldType.STRING,
-    "bool": FieldType.BOOL, "port": FieldType.PORT, "double": FieldType.DOUBLE, "path": FieldType.PATH, "ipnet": FieldType.NET,
-    "reltime": FieldType.TIME,
+    **dict.fromkeys(("string", "charbuf", "ancestors"), FieldType.STRING),
+    **dict.fromkeys(("path", "fspath", "fsrelpath"), FieldType.PATH),
+    **dict.fromkeys(("ipaddr", "ipaddr_any"), FieldType.IP),
+    **dict.fromkeys(("ipnet", "ipnet_any"), FieldType.NET),
+    **dict.fromkeys(("int", "fd", "pid", "errno"), FieldType.INT64),
+    **dict.fromkeys(("abstime", "reltime"), FieldType.TIME),
+    **dict.fromkeys(("uid", "gid"), FieldType.UINT32),
+    "bytebuf": FieldType.BYTES, "flags": FieldType.FLAGS, "uint": FieldType.UINT64, "bool": FieldType.BOOL, "port": FieldType.PORT,
+    "double": FieldType.DOUBLE, "mode": FieldType.MODE,
 }  # fmt: skip
+"""Types as cases name them."""
 ANY_TYPE: Final = "getcwd"
 """Type of an event that does not state one."""
 

@@ -97,7 +97,7 @@ def _rules(case: Case, rules: RuleSet) -> Iterator[str]:
             continue
         got = _described(rule)
         for key, value in wanted.items():
-            yield from differ(f"{key} of {name!r}:", value, got[key])
+            yield from differ(f"{key} of {name!r}:", value, got.get(key, "nothing of that name"))
     if expect.get("rules") == {}:
         yield from differ("the rules", [], sorted(by_name))
     running = [rule.name for rule in _chosen(expect, rules)]
@@ -123,7 +123,8 @@ def _described(rule: Rule) -> dict[str, Any]:
     return {
         "condition_compiled": canonical(rule.condition), "condition": rule.condition_text, "output": rule.output_text,
         "output_compiled": rule.output.text, "description": rule.description, "priority": rule.priority.label, "capture": rule.capture,
-        "capture_duration": rule.capture_duration,
+        "capture_duration": rule.capture_duration, "tags": list(rule.tags), "source": rule.source, "enabled": rule.enabled,
+        "warn_evttypes": rule.warn_evttypes, "skip_if_unknown_filter": rule.skip_if_unknown_filter, "name": rule.name,
     }  # fmt: skip
 
 
