@@ -79,8 +79,9 @@ class _Table:
     def _made(self, asked: int) -> Callable[[str], int]:
         kept = {how: {literal: bits & asked for literal, bits in each.items() if bits & asked} for how, each in self.bits.items()}
         whole, directories, parents, last = (kept[how] for how in ("whole", "directory", "parent", "last"))
-        heads = frozenset(directory[: directory.find(_SLASH, 1) + 1] for directory in directories)
-        base = bool(parents or last)
+        # What a value begins with, up to its second slash, tells most of them apart from all that is listed.
+        inside = [*whole, *(f"{each}x" for each in directories), *(f"{each.removesuffix(_SLASH)}/x" for each in parents)]
+        heads = frozenset(map(_head, inside)) if _SLASH not in directories else None
         starts, ends = (tuple(kept[how]) for how in ("start", "end"))
         parts = tuple(kept["part"].items())
         components = self._components & asked
@@ -88,15 +89,18 @@ class _Table:
         def mask(value: str) -> int:
             if components and (value[:1] != _SLASH or "//" in value):
                 return asked
-            mask = whole.get(value, 0)
-            if heads and value[: value.find(_SLASH, 1) + 1] in heads:
-                at = value.find(_SLASH)
+            mask = 0
+            if heads is None or value[: value.find(_SLASH, 1) + 1] in heads:
+                mask = whole.get(value, 0)
+                at = value.find(_SLASH) if directories else -1
                 while at >= 0:
                     mask |= directories.get(value[: at + 1], 0)
                     at = value.find(_SLASH, at + 1)
-            if base:
-                at = value.rfind(_SLASH)
-                mask |= last.get(value[at + 1 :], 0) | parents.get(value[:at] if at else _SLASH, 0)
+                if parents:
+                    at = value.rfind(_SLASH)
+                    mask |= parents.get(value[:at] if at else _SLASH, 0)
+            if last:
+                mask |= last.get(value[value.rfind(_SLASH) + 1 :], 0)
             if starts and value.startswith(starts):
                 mask |= _union(bits for literal, bits in kept["start"].items() if value.startswith(literal))
             if ends and value.endswith(ends):
@@ -107,6 +111,11 @@ class _Table:
             return mask
 
         return mask
+
+
+def _head(value: str) -> str:
+    """A value up to its second slash; "" if it has none."""
+    return value[: value.find(_SLASH, 1) + 1]
 
 
 def latin(text: str) -> str:
