@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tiercel.engine.tree import Leaf, every
+from tiercel.engine.tree import Leaf
 from tiercel.errors import Diagnostic
 from tiercel.lang.ast import Check, FieldRef
 from tiercel.lint.context import Context, finding
@@ -24,7 +24,7 @@ def no_value(context: Context) -> Iterator[Diagnostic]:
         refuter = context.refuter(rule.source)
         for field in rule.output.fields:
             if isinstance(field.operand, FieldRef):
-                reason = refuter.refute(every([context.form(rule), Leaf(Check(field.operand, "exists", None))]))
+                reason = refuter.refute_with(context.form(rule), Leaf(Check(field.operand, "exists", None)))
                 if reason is not None:
                     yield finding(rule, NO_VALUE, f"output: %{field.key} is missing whenever the rule matches: {reason}")
 

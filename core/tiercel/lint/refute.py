@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from tiercel.engine.nnf import normal_form
 from tiercel.engine.simplify import decide_absent, decide_constant, specialise
-from tiercel.engine.tree import Constant, Every, Leaf, Some, Tree, every
+from tiercel.engine.tree import Constant, Every, Leaf, Some, Tree, every, leaves, some
 from tiercel.fields import Field, FieldType, Quantifier
-from tiercel.lang.ast import Call, Check, FieldRef, ListValue, Node, NumberValue, Operand, TextValue
+from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, Operand, TextValue
 from tiercel.lang.canonical import canonical
 from tiercel.lang.operands import is_event_type
 from tiercel.lang.shapes import VALUE_OF, Shape, shape_of
@@ -80,26 +79,53 @@ class Refuter:
         self._shapes: dict[Operand, Shape] = {}
         self._steps = 0
         self._use_absent = False
+        self._settled: tuple[Tree[Check], _Known, str | None, set[Operand]] | None = None
 
-    def refute(self, tree: Tree[Check], *, use_absent: bool = False) -> str | None:
+    def refute(self, tree: Tree[Check], *, use_absent: bool = False, splits: int = SPLITS) -> str | None:
         """Why no event satisfies a condition; None if one may.
 
         Args:
             tree: the condition.
             use_absent: checks on fields that nothing gives a value yet are false.
+            splits: how many disjunctions may be looked at case by case.
         """
         self._steps = BUDGET
         self._use_absent = use_absent
         try:
-            return self._refute(tree, {}, splits=SPLITS)
+            return self._refute(tree, {}, splits=splits)
         except _OutOfBudget:
             return None
 
-    def implies(self, premise: Tree[Check], conclusion: Node) -> bool:
+    def implies(self, premise: Tree[Check], conclusion: Tree[Check]) -> bool:
         """True if every event that satisfies the premise satisfies the conclusion, as far as is easy to see."""
-        opposite = specialise(normal_form(conclusion, negated=True), decide_constant)
-        parts: tuple[Tree[Check], ...] = opposite.parts if isinstance(opposite, Some) else (opposite,)
-        return all(self.refute(every((premise, part))) is not None for part in parts)
+        given = set(_parts(premise))
+        wanted = [part for part in _parts(specialise(conclusion, decide_constant)) if part not in given]
+        # Single checks first: they are soon seen not to follow.
+        wanted.sort(key=lambda part: not isinstance(part, Leaf))
+        return all(self.refute_with(premise, _opposite(part)) is not None for part in wanted)
+
+    def refute_with(self, premise: Tree[Check], part: Tree[Check]) -> str | None:
+        """Why no event satisfies both; None if one may. What follows from the premise is kept for the next question about it."""
+        self._use_absent = False
+        if self._settled is None or self._settled[0] is not premise:
+            self._steps = BUDGET
+            known: _Known = {}
+            try:
+                reason, left = self._settle(premise, known)
+            except _OutOfBudget:
+                return None
+            self._settled = premise, known, reason, {ref for choice in left for leaf in leaves(choice) for ref in _operands(leaf.check)}
+        _, known, reason, undecided = self._settled
+        if reason is not None:
+            return reason
+        self._steps = BUDGET
+        try:
+            reason = self._refute(part, dict(known))
+        except _OutOfBudget:
+            return None
+        if reason is None and not (isinstance(part, Leaf) and undecided.isdisjoint(_operands(part.check))):
+            return self.refute(every((premise, part)), splits=0)  # there are many such questions
+        return reason  # what is undecided is about something else
 
     def _refute(self, tree: Tree[Check], known: _Known, *, splits: int = 0) -> str | None:
         """Refutes a condition under what is known; adds to that if it cannot.
@@ -109,8 +135,22 @@ class Refuter:
             known: what is known.
             splits: how many disjunctions may be looked at case by case.
         """
+        reason, alternatives = self._settle(tree, known)
+        if reason is not None or not splits or len(alternatives) < 2:
+            return reason
+        first, *others = sorted(alternatives, key=lambda choice: len(choice.parts))
+        reasons = []
+        for part in first.parts:
+            reason = self._refute(every((part, *others)), dict(known), splits=splits - 1)
+            if reason is None:
+                return None
+            reasons.append(reason)
+        return _of_all(reasons)
+
+    def _settle(self, tree: Tree[Check], known: _Known) -> tuple[str | None, list[Some[Check]]]:
+        """Adds to what is known whatever follows from a condition. Returns why it cannot hold, or the disjunctions that are left."""
         if isinstance(tree, Constant):
-            return None if tree.value else "it is false"
+            return (None if tree.value else "it is false"), []
         alternatives: list[Some[Check]] = []
         for part in _conjuncts(tree):
             if isinstance(part, Some):
@@ -118,13 +158,11 @@ class Refuter:
             elif isinstance(part, Leaf):
                 reason = self._learn(part, known)
                 if reason is not None:
-                    return reason
-            elif isinstance(part, Constant) and not part.value:
-                return "it is false"
-        return self._choose(alternatives, known, splits)
+                    return reason, []
+        return self._narrow(alternatives, known)
 
-    def _choose(self, alternatives: list[Some[Check]], known: _Known, splits: int) -> str | None:
-        """Drops what cannot hold of each disjunction, until nothing changes; then tries the cases of the smallest one."""
+    def _narrow(self, alternatives: list[Some[Check]], known: _Known) -> tuple[str | None, list[Some[Check]]]:
+        """Drops what cannot hold of each disjunction, until nothing changes."""
         changed = True
         while changed and alternatives:
             changed = False
@@ -138,11 +176,12 @@ class Refuter:
                     else:
                         reasons.append(reason)
                 if not possible:
-                    return _of_all(reasons)
+                    return _of_all(reasons), []
                 if len(possible) == 1:
-                    reason = self._refute(possible[0], known)
+                    reason, inner = self._settle(possible[0], known)
                     if reason is not None:
-                        return reason
+                        return reason, []
+                    rest += inner
                     changed = True
                 elif len(possible) < len(choice.parts):
                     rest.append(Some(tuple(possible)))
@@ -150,16 +189,7 @@ class Refuter:
                 else:
                     rest.append(choice)
             alternatives = rest
-        if not splits or len(alternatives) < 2:
-            return None
-        first, *others = sorted(alternatives, key=lambda choice: len(choice.parts))
-        reasons = []
-        for part in first.parts:
-            reason = self._refute(every((part, *others)), dict(known), splits=splits - 1)
-            if reason is None:
-                return None
-            reasons.append(reason)
-        return _of_all(reasons)
+        return None, alternatives
 
     # ------------------------------------------------------------------------------------------------------------------- facts
 
@@ -171,10 +201,9 @@ class Refuter:
         check = leaf.check
         if self._use_absent and not leaf.negated and decide_absent(check, lambda ref: self._lookup(ref)[0]):
             return f"{text_of(leaf)}: nothing gives the field a value yet"
-        if isinstance(check.right, Call) and not leaf.negated:
+        if not leaf.negated:
             # A comparison of two fields is false where one of them is missing.
-            other = check.right.arguments[0] if check.right.name == VALUE_OF else check.right
-            if isinstance(other, FieldRef | Call):
+            for other in list(_operands(check))[1:]:
                 reason = self._note(other, replace(known.get(other, _NOTHING), present=True), leaf, known)
                 if reason is not None:
                     return reason
@@ -233,10 +262,33 @@ class Refuter:
         return shape
 
 
+def _parts(tree: Tree[Check]) -> tuple[Tree[Check], ...]:
+    """Parts of a conjunction; of anything else, itself."""
+    return tree.parts if isinstance(tree, Every) else (tree,)
+
+
 def _conjuncts(tree: Tree[Check]) -> Iterable[Tree[Check]]:
     """Parts of a conjunction, checks first: they say most."""
-    parts = tree.parts if isinstance(tree, Every) else (tree,)
-    return sorted(parts, key=lambda part: isinstance(part, Some))
+    return sorted(_parts(tree), key=lambda part: isinstance(part, Some))
+
+
+def _opposite(tree: Tree[Check]) -> Tree[Check]:
+    """What holds where a condition does not."""
+    if isinstance(tree, Constant):
+        return Constant(value=not tree.value)
+    if isinstance(tree, Leaf):
+        return Leaf(tree.check, not tree.negated)
+    parts = map(_opposite, tree.parts)
+    return some(parts) if isinstance(tree, Every) else every(parts)
+
+
+def _operands(check: Check) -> Iterator[Operand]:
+    """What a check reads on its sides, as facts are kept of."""
+    yield check.left
+    if isinstance(check.right, Call):
+        other = check.right.arguments[0] if check.right.name == VALUE_OF else check.right
+        if isinstance(other, FieldRef | Call):
+            yield other
 
 
 def _is_literal(check: Check) -> bool:

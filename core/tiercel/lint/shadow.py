@@ -29,7 +29,7 @@ def shadowed(context: Context) -> Iterator[Diagnostic]:
         for other, needs in others:
             if not needs <= reads or not _has_types(rule, other):
                 continue
-            if context.refuter(rule.source).implies(tree, other.condition):
+            if context.refuter(rule.source).implies(tree, context.form(other)):
                 where = f'"{other.name}" ({other.file}:{other.line})'
                 message = f"never reported under rule_matching: first: {where} comes before it and matches every event that it matches"
                 yield finding(rule, SHADOWED, message)
