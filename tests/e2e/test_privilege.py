@@ -155,8 +155,21 @@ def test_root_checks_and_tests_rules_that_only_root_may_read(installed: Path, as
     for arguments, said in (
         (("check", "-r", locked / "rules/r.yaml"), "1 of 1 rules would run"),
         (("check", "-r", locked / "rules"), "1 of 1 rules would run"),
+        (("-V", locked / "rules/r.yaml"), "1 of 1 rules would run"),
+        ((f"--validate={locked}/rules/r.yaml",), "1 of 1 rules would run"),
+        (("--dry-run", "-r", locked / "rules"), "1 of 1 rules would run"),
         (("rules", "test", locked / "rules"), "1 passed, 0 failed"),
     ):
         done = subprocess.run([installed / "tiercel", *arguments], capture_output=True, text=True, check=False, timeout=60, cwd="/")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == said
+
+
+def test_options_alone_start_the_sensor_and_its_end_can_be_set(installed: Path, live_kernel: None, folder: Path) -> None:
+    (folder / "rules.yaml").write_text(RULES.format(folder=folder))
+    done = subprocess.run(
+        [installed / "tiercel", "-r", folder / "rules.yaml", "-M", "0.5", "-o", "rules[].disable.rule=*"],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "watching: 0 rules" in done.stderr
