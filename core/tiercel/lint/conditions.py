@@ -21,6 +21,8 @@ NEVER_YET: Final = "LINT_NEVER_YET"
 ALWAYS: Final = "LINT_ALWAYS"
 ANY_VALUE: Final = "LINT_ANY_VALUE"
 ALL_TYPES: Final = "LINT_ALL_EVENT_TYPES"
+SHOWN: Final = 4
+"""Checks that a message shows."""
 MANY_TYPES: Final = 50
 """As many event types are as good as all, as for LOAD_NO_EVTTYPE."""
 
@@ -68,7 +70,7 @@ def any_value(context: Context) -> Iterator[Diagnostic]:
                 seen.add(leaves)
                 present: Tree[Check] = Leaf(Check(operand, "exists", None))
                 if refuter.refute(every([present, *(Leaf(each.check, not each.negated) for each in leaves)])) is not None:
-                    texts = " or ".join(map(text_of, leaves))
+                    texts = " or ".join(map(text_of, leaves[:SHOWN])) + (" or ..." if len(leaves) > SHOWN else "")
                     message = f"{texts} holds whatever value {operand_text(operand)} has; is `and` meant?"
                     yield finding(rule, ANY_VALUE, message)
 

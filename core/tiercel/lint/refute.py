@@ -23,8 +23,8 @@ from tiercel.lint.values import Demand, Demands, impossible
 
 __all__ = ["Refuter", "somes", "text_of"]
 
-BUDGET: Final = 20_000
-"""Steps of one question: checks looked at."""
+BUDGET: Final = 50_000
+"""Steps of one question: checks looked at, each with those that are known of the same field."""
 SPLITS: Final = 2
 """Disjunctions of a question that are looked at case by case."""
 LONG: Final = 4
@@ -195,9 +195,6 @@ class Refuter:
 
     def _learn(self, leaf: Leaf[Check], known: _Known) -> str | None:
         """Adds a check to what is known; the reason if it contradicts that."""
-        self._steps -= 1
-        if self._steps < 0:
-            raise _OutOfBudget
         check = leaf.check
         if self._use_absent and not leaf.negated and decide_absent(check, lambda ref: self._lookup(ref)[0]):
             return f"{text_of(leaf)}: nothing gives the field a value yet"
@@ -210,6 +207,9 @@ class Refuter:
         return self._note(check.left, self._with(known.get(check.left, _NOTHING), leaf), leaf, known)
 
     def _note(self, operand: Operand, facts: _Facts, leaf: Leaf[Check], known: _Known) -> str | None:
+        self._steps -= 1 + len(facts.checks)
+        if self._steps < 0:
+            raise _OutOfBudget
         facts = replace(facts, checks=(*facts.checks, leaf))
         known[operand] = facts
         return _reason(facts) if self._contradicts(operand, facts) else None
