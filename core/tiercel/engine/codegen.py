@@ -7,7 +7,7 @@ read when it was true, and which when it was false.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from tiercel.engine.groups import Groups
@@ -19,13 +19,13 @@ from tiercel.engine.relations import relation
 from tiercel.engine.single import predicate, single, types_of
 from tiercel.engine.text import encoded, lower
 from tiercel.engine.transformers import present, transformer
-from tiercel.engine.tree import Constant, Every, Leaf, Tree
+from tiercel.engine.tree import Constant, Every, Leaf, Tree, leaves
 from tiercel.errors import UserError
 from tiercel.fields import Argument, Field, Quantifier, Unknown
 from tiercel.lang.ast import Call, Check, FieldRef, ListValue, NumberValue, Operand, TextValue, reads
 from tiercel.lang.shapes import VALUE_OF, Shape, shape_of
 
-__all__ = ["Generator"]
+__all__ = ["Body", "Generator", "Known"]
 
 _EVENT: Final = "event"
 _PYTHON: Final = {"str": str, "bytes": bytes, "bool": bool, "int": int, "float": float}
@@ -49,6 +49,22 @@ class Generator:
             undecided=undecided, present=present,
         )  # fmt: skip
         self._conditions: dict[tuple[Tree[Check], bool], Callable[[Any], bool]] = {}
+        self._values: dict[Operand, Callable[[Any], Any]] = {}
+        self._prepared: set[FieldRef | Leaf[Check]] = set()
+
+    def prepare(self, tree: Tree[Check]) -> None:
+        """Makes sure that the fields of a condition can be read, before it is compiled.
+
+        Raises:
+            tiercel.UserError: a field does not accept its argument.
+        """
+        for leaf in leaves(tree):
+            if leaf not in self._prepared:
+                self._prepared.add(leaf)
+                for ref in (*reads(leaf.check.left), *reads(leaf.check.right)):
+                    if ref not in self._prepared:
+                        self._prepared.add(ref)
+                        Body(self, may=False).value(ref, set())
 
     def condition(self, tree: Tree[Check], *, may: bool) -> Callable[[Any], bool]:
         """A function of the event: the condition holds, or with `may`, it may hold once what is unknown is known."""
@@ -62,8 +78,11 @@ class Generator:
 
     def value(self, operand: Operand) -> Callable[[Any], Any]:
         """A function of the event that gives the value of a field or transformer."""
-        body = Body(self, may=False)
-        return self.names.expression("value", _EVENT, body.finish(body.value(operand, set())))
+        known = self._values.get(operand)
+        if known is None:
+            body = Body(self, may=False)
+            known = self._values[operand] = self.names.expression("value", _EVENT, body.finish(body.value(operand, set())))
+        return known
 
     def key(self, raw: Sequence[FieldRef]) -> ast.expr:
         """An expression for the values of raw fields: of one field its value, of several a tuple."""
@@ -72,42 +91,17 @@ class Generator:
         key: ast.expr = body.finish(values[0] if len(values) == 1 else ast.Tuple(values, ast.Load()))
         return key
 
-    def masks(self, projections: Iterable[Mapping[Tree[Check], int]], raw: Sequence[FieldRef]) -> Callable[[Any], Any]:
-        """A function of a `key` that gives one mask for each mapping, alone or as a tuple.
-
-        Args:
-            projections: condition -> bits that survive where it may hold.
-            raw: the fields of the key; the conditions read no other.
-        """
-        body = Body(self, may=True, bound=raw)
-        parameters = [store(body.local(ref)) for ref in raw]
-        statements: list[ast.stmt] = []
-        if raw:
-            target = parameters[0] if len(raw) == 1 else ast.Tuple(list(parameters), ast.Store())
-            statements.append(ast.Assign([target], load("key")))
-        known: Known = frozenset(raw)
-        results: list[ast.expr] = []
-        for number, projection in enumerate(projections):
-            mask = f"mask_{number}"
-            always = sum(bits for tree, bits in projection.items() if tree == Constant(value=True))
-            statements.append(ast.Assign([store(mask)], constant(always)))
-            for tree, bits in projection.items():
-                if isinstance(tree, Constant):
-                    continue
-                test, true, false = body.condition(tree, known)
-                known = true & false
-                statements.append(ast.If(test, [ast.AugAssign(store(mask), ast.BitOr(), constant(bits))], []))
-            results.append(load(mask))
-        statements.append(ast.Return(results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())))
-        return self.names.function("masks", "key", [body.finish(statement) for statement in statements])
-
     def guard(self, field: Field) -> FieldGuard:
         """The guard of a field, shared by all functions of this source."""
         return self.guards.setdefault(field.name, FieldGuard(field))
 
 
 class Body:
-    """One function under construction."""
+    """One function under construction.
+
+    Attributes:
+        kept: conditions whose outcome is in a local.
+    """
 
     def __init__(self, generator: Generator, *, may: bool, bound: Iterable[FieldRef] = ()) -> None:
         self._generator = generator
@@ -116,6 +110,7 @@ class Body:
         self._locals: dict[Operand, str] = {}
         self._bound = frozenset(bound)
         self._again: set[str] = set()
+        self.kept: dict[Tree[Check], str] = {}
 
     def local(self, operand: Operand) -> str:
         """Name of the local that holds the value of an operand."""
@@ -123,12 +118,14 @@ class Body:
 
     def finish(self, node: Any) -> Any:
         """The node without the locals that nothing reads again."""
-        return _DropLocals(self._again).visit(node)
+        return _without_locals(node, self._again)
 
     def condition(self, tree: Tree[Check], known: Known) -> tuple[ast.expr, Known, Known]:
         """Expression of a condition, and what has been read after it when it was true and when it was false."""
         if isinstance(tree, Constant):
             return constant(tree.value), known, known
+        if tree in self.kept:
+            return load(self.kept[tree]), known, known
         if isinstance(tree, Leaf):
             seen = set(known)
             value = self._leaf(tree, seen)
@@ -283,16 +280,25 @@ class _Negated:
         return not self._decide(left, right)
 
 
-class _DropLocals(ast.NodeTransformer):
-    """Replaces ``(v := x)`` by ``x`` where no one reads v."""
+def _without_locals(root: ast.AST, needed: set[str]) -> ast.AST:
+    """The tree with ``(v := x)`` replaced by ``x`` where no one reads v."""
 
-    def __init__(self, needed: set[str]) -> None:
-        self._needed = needed
+    def inner(value: ast.AST) -> ast.AST:
+        while isinstance(value, ast.NamedExpr) and value.target.id not in needed:
+            value = value.value
+        nodes.append(value)
+        return value
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
-        """Keeps only what is needed."""
-        self.generic_visit(node)
-        return node if node.target.id in self._needed else node.value
+    nodes: list[ast.AST] = []
+    root = inner(root)
+    while nodes:
+        node = nodes.pop()
+        for name, value in vars(node).items():
+            if isinstance(value, ast.AST):
+                setattr(node, name, inner(value))
+            elif type(value) is list:
+                value[:] = [inner(each) if isinstance(each, ast.AST) else each for each in value]
+    return root
 
 
 def _inner(operand: Call) -> Operand:

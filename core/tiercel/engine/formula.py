@@ -37,15 +37,18 @@ def field_name(ref: FieldRef, field: Field) -> str:
     return f"{ref.name}.{ref.argument}" if by_key else f"{ref.name}[{ref.argument}]"
 
 
-def atom_tree(tree: Tree[Check], able: Mapping[str, frozenset[str]], lookup: Lookup) -> Tree[Atom]:
+def atom_tree(
+    tree: Tree[Check], able: Mapping[str, frozenset[str]], lookup: Lookup, *, done: dict[Tree[Check], Tree[Atom]] | None = None
+) -> Tree[Atom]:  # fmt: skip
     """The condition over atoms that a source can judge; everything else became true.
 
     Args:
         tree: the condition, in negation normal form.
         able: field -> operators that the source can judge.
         lookup: finds the field of a reference (`Groups.lookup`).
+        done: what earlier calls for the same source made of parts.
     """
-    return _merged(transform(tree, lambda leaf: _leaf(leaf, able, lookup)), able)
+    return _merged(transform(tree, lambda leaf: _leaf(leaf, able, lookup), done), able)
 
 
 def _leaf(leaf: Leaf[Check], able: Mapping[str, frozenset[str]], lookup: Lookup) -> Tree[Atom]:

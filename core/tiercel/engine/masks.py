@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from tiercel.engine.codegen import Generator
 from tiercel.engine.cover import cover_mask
+from tiercel.engine.few import Few, compared_values
+from tiercel.engine.maskcode import mask_code
 from tiercel.engine.memo import EventMemo, Memo, SecondSight
 from tiercel.engine.nodes import all_true, call, constant, load, store
 from tiercel.engine.project import project
@@ -99,7 +101,8 @@ def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactG
         group: the group.
         last: the local ``mask`` says what the other groups have left.
     """
-    projected = [project(tree, lambda check: generator.groups.of_check(check).group is group) for tree in trees]
+    done: dict[Tree[Check], Tree[Check]] = {}
+    projected = [project(tree, lambda check: generator.groups.of_check(check).group is group, done=done) for tree in trees]
     if all(tree == Constant(value=True) for tree in projected):
         return None
     raw = raw_fields(generator, projected)
@@ -135,12 +138,21 @@ def _key(generator: Generator, raw: Sequence[FieldRef]) -> tuple[ast.expr, str]:
 def _computed(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef]) -> Callable[[Any], int]:
     """The mask as a function of the event."""
     values = generator.names.expression("values", "event", generator.key(raw))
-    masks = generator.masks([by_bits(projected)], raw)
+    masks = mask_code(generator, [by_bits(projected)], raw)
     return lambda event: masks(values(event))
 
 
 def _by_value(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef], limit: int) -> Callable[[Any], int]:
-    """The mask as a function of the event, remembered by the values of the fields."""
-    values = generator.names.expression("values", "event", generator.key(raw))
-    memo = Memo(generator.masks([by_bits(projected)], raw), limit)
-    return lambda event: memo[values(event)]
+    """The mask as a function of the event, remembered by the values of the fields.
+
+    Of a field of which conditions only ask whether it is one of some values, any other value will do: process ids are all different.
+    """
+    names = generator.names
+    memo = Memo(mask_code(generator, [by_bits(projected)], raw), limit)
+    compared = compared_values(generator, projected)
+    values: list[ast.expr] = []
+    for ref in raw:
+        value = generator.key((ref,))
+        values.append(call(names.add("few", Few(*compared[ref])), value) if ref in compared else value)
+    key = values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+    return names.expression("by_value", "event", ast.Subscript(load(names.add("memo", memo)), key, ast.Load()))

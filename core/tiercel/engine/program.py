@@ -40,20 +40,33 @@ class Step:
     Attributes:
         state: the rule.
         tree: its condition, specialised on the event type.
-        matches: the condition as a function of the event.
+        generator: compiles the condition.
+        matches: the condition as a function of the event. Compiled at the first call, if not before: masks keep events from most rules.
+        may_match: whether the rule could match if all facts were known; compiled at the first call, too.
     """
 
     state: RuleState
     tree: Tree[Check]
-    matches: Callable[[Any], bool]
     generator: Generator
-    _may: Callable[[Any], bool] | None = field(default=None)
+    matches: Callable[[Any], bool] = field(init=False)
+    may_match: Callable[[Any], bool] = field(init=False)
 
-    def may_match(self, event: Any) -> bool:
-        """Whether the rule could match if all facts were known. Compiled at the first call: few events are pending."""
-        if self._may is None:
-            self._may = self.generator.condition(self.tree, may=True)
-        return self._may(event)
+    def __post_init__(self) -> None:
+        """Puts what compiles in the place of what is compiled."""
+        self.matches = self._first
+        self.may_match = self._first_may
+
+    def compile(self) -> None:
+        """Compiles the condition."""
+        self.matches = self.generator.condition(self.tree, may=False)
+
+    def _first(self, event: Any) -> bool:
+        self.compile()
+        return self.matches(event)
+
+    def _first_may(self, event: Any) -> bool:
+        self.may_match = self.generator.condition(self.tree, may=True)
+        return self.may_match(event)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

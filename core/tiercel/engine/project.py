@@ -13,6 +13,6 @@ from tiercel.lang.ast import Check
 __all__ = ["project"]
 
 
-def project(tree: Tree[Check], keep: Callable[[Check], bool]) -> Tree[Check]:
-    """The projection of `tree` on the checks for which `keep` is true."""
-    return transform(tree, lambda leaf: leaf if keep(leaf.check) else YES)
+def project(tree: Tree[Check], keep: Callable[[Check], bool], *, done: dict[Tree[Check], Tree[Check]] | None = None) -> Tree[Check]:
+    """The projection of `tree` on the checks for which `keep` is true; `done` has the projections so far."""
+    return transform(tree, lambda leaf: leaf if keep(leaf.check) else YES, done)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Final
+from typing import Final, TypeAlias
 
 from tiercel.components.source import Abilities
 from tiercel.engine.aliases import Resolve, with_aliases
@@ -17,20 +16,25 @@ from tiercel.engine.masks import mask_function
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.program import Program, RuleState, Step
 from tiercel.engine.project import project
-from tiercel.engine.simplify import decide_absent, decide_constant, specialise
-from tiercel.engine.tree import NO, Leaf, Tree, leaves
+from tiercel.engine.simplify import decide_absent
+from tiercel.engine.special import Specialised
+from tiercel.engine.tree import Tree, leaves, shared
 from tiercel.engine.verdict import believable, guards_of, verdict_function
 from tiercel.fields import ChangePoint
 from tiercel.lang.ast import Check, reads
 from tiercel.lang.view import FieldsView
-from tiercel.plan import JudgedType, SourcePlan
+from tiercel.plan import Atom, JudgedType, SourcePlan
 from tiercel.ruleset.model import Rule
 
 __all__ = ["Planned", "SourceRules"]
 
-_TYPE_PATH: Final = ("type",)
 _MAX_PROGRAMS: Final = 1024
 """Programs of event types that were not known ahead; sources have a few hundred types."""
+
+
+_MAX_EAGER: Final = 200
+"""Rules up to which all conditions are compiled ahead; of more, most are never asked."""
+_Memos: TypeAlias = tuple[dict[Tree[Check], Tree[Check]], dict[Tree[Check], Tree[Atom]], dict[Tree[Check], Tree[Atom]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,16 @@ class SourceRules:
         self.abilities = abilities
         self.generator = Generator(Groups(catalogue, name))
         self.states = tuple(RuleState(rule, number) for number, rule in enumerate(rules))
-        self._trees = [normal_form(with_aliases(rule.condition, catalogue, name, resolve)) for rule in rules]
+        known: dict[Tree[Check], Tree[Check]] = {}
+        self._trees = [shared(normal_form(with_aliases(rule.condition, catalogue, name, resolve)), known) for rule in rules]
+        self._special = Specialised(self.generator, self._trees)
         self._programs: dict[tuple[Planned, ...], Program] = {}
         self._by_type: dict[str, Program] = {}
-        self._decisions: dict[tuple[Check, str], bool | None] = {}
-        self.wanted = frozenset(each for each in self._known_types() if self.conditions(each))
-        self.judged: dict[str, list[Judged]] = {
-            each: merge([self._judge(planned) for planned in self.conditions(each)], abilities.max_classes)
-            for each in sorted(self.wanted & abilities.judged_types)
-        }
+        alike: dict[tuple[Planned, ...], tuple[Planned, ...]] = {}
+        planned = {each: self._specialised(each) for each in self._known_types()}
+        self._conditions = {each: alike.setdefault(those, those) for each, those in planned.items()}
+        self.wanted = frozenset(each for each, planned in self._conditions.items() if planned)
+        self.judged = self._judge_types()
         self.plan = self._plan(generation, frozenset(extra))
         for each in self.wanted:
             self.program(each)
@@ -90,28 +95,13 @@ class SourceRules:
 
     def conditions(self, event_type: str) -> tuple[Planned, ...]:
         """The rules that can match events of a type, with their conditions specialised on it, in matching order."""
-        planned = []
-        for state, tree in zip(self.states, self._trees, strict=True):
-            if state.rule.event_types is None or event_type in state.rule.event_types:
-                special = specialise(tree, lambda check: self._decide(check, event_type))
-                if special != NO:
-                    planned.append(Planned(state, special))
-        return tuple(planned)
+        known = self._conditions.get(event_type)
+        return self._specialised(event_type) if known is None else known
 
-    def _decide(self, check: Check, event_type: str) -> bool | None:
-        """The outcome of a check that depends on nothing but the event's type."""
-        outcome = decide_constant(check)
-        if outcome is None and decide_absent(check, self.generator.groups.field):
-            outcome = False
-        if outcome is not None:
-            return outcome
-        key = (check, event_type)
-        if key not in self._decisions:
-            refs = (*reads(check.left), *reads(check.right))
-            only_type = all(self.generator.groups.field(ref).path == _TYPE_PATH for ref in refs)
-            event = SimpleNamespace(type=event_type)
-            self._decisions[key] = bool(self.generator.condition(Leaf(check), may=False)(event)) if only_type else None
-        return self._decisions[key]
+    def _specialised(self, event_type: str) -> tuple[Planned, ...]:
+        types = [state.rule.event_types for state in self.states]
+        found = self._special.on(event_type, lambda number: (names := types[number]) is None or event_type in names)
+        return tuple(Planned(self.states[number], tree) for number, tree in found.items())
 
     def program(self, event_type: str) -> Program:
         """The program for events of a type; types with the same conditions share one."""
@@ -119,7 +109,6 @@ class SourceRules:
         if program is None:
             if len(self._by_type) >= _MAX_PROGRAMS + len(self.wanted):
                 self._by_type.clear()
-                self._decisions.clear()
             planned = self.conditions(event_type)
             program = self._programs.get(planned)
             if program is None:
@@ -128,22 +117,37 @@ class SourceRules:
         return program
 
     def _compile(self, planned: Sequence[Planned]) -> Program:
-        steps = tuple(
-            Step(each.state, each.tree, self.generator.condition(each.tree, may=False), self.generator) for each in planned
-        )  # fmt: skip
+        for each in planned:
+            self.generator.prepare(each.tree)
+        steps = tuple(Step(each.state, each.tree, self.generator) for each in planned)
+        if len(self.states) <= _MAX_EAGER:
+            for step in steps:
+                step.compile()
         masks = mask_function(self.generator, [each.tree for each in planned])
         return Program(masks.function, steps, masks.known)
 
     # ------------------------------------------------------------------------------------------------- the source's plan
 
-    def _judge(self, planned: Planned) -> Judged:
-        """What can be judged ahead of a condition."""
+    def _judge_types(self) -> dict[str, list[Judged]]:
+        """The classes of each judged event type; types with the same conditions share them."""
+        memos: _Memos = ({}, {}, {})
+        alike: dict[int, list[Judged]] = {}
+        judged = {}
+        for each in sorted(self.wanted & self.abilities.judged_types):
+            conditions = self.conditions(each)
+            if id(conditions) not in alike:
+                alike[id(conditions)] = merge([self._judge(planned, memos) for planned in conditions], self.abilities.max_classes)
+            judged[each] = alike[id(conditions)]
+        return judged
+
+    def _judge(self, planned: Planned, memos: _Memos) -> Judged:
+        """What can be judged ahead of a condition; `memos` has the projections so far."""
         lookup = self.generator.groups.lookup
         return Judged(
             rules=(planned.state.rule.name,),
-            process=project(planned.tree, self.believes),
-            scalars=atom_tree(planned.tree, self.abilities.scalars, lookup),
-            places=atom_tree(planned.tree, self.abilities.places, lookup),
+            process=project(planned.tree, self.believes, done=memos[0]),
+            scalars=atom_tree(planned.tree, self.abilities.scalars, lookup, done=memos[1]),
+            places=atom_tree(planned.tree, self.abilities.places, lookup, done=memos[2]),
         )
 
     def believes(self, check: Check) -> bool:

@@ -1,15 +1,16 @@
 """Conditions in negation normal form: and/or over leaves that may be negated.
 
-`every` and `some` build nodes and fold constants, nested nodes of the same kind and repeated operands on the way.
+`every` and `some` build nodes and fold constants, nested nodes of the same kind and repeated operands on the way. Nodes know their hash,
+and `shared` makes equal ones the same object: thousands of rules have most of their parts in common.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
-__all__ = ["NO", "YES", "Constant", "Every", "Leaf", "Some", "Tree", "every", "leaves", "some", "transform"]
+__all__ = ["NO", "YES", "Constant", "Every", "Leaf", "Some", "Tree", "every", "leaves", "shared", "some", "transform"]
 
 L = TypeVar("L")
 M = TypeVar("M")
@@ -32,6 +33,14 @@ class Leaf(Generic[L]):
 
     check: L
     negated: bool = False
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Computes the hash once."""
+        object.__setattr__(self, "_hash", hash((self.check, self.negated)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,14 @@ class Every(Generic[L]):
     """Conjunction of two or more parts, none of them a constant or another conjunction."""
 
     parts: tuple[Tree[L], ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Computes the hash once."""
+        object.__setattr__(self, "_hash", hash(("every", self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,14 @@ class Some(Generic[L]):
     """Disjunction of two or more parts, none of them a constant or another disjunction."""
 
     parts: tuple[Tree[L], ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Computes the hash once."""
+        object.__setattr__(self, "_hash", hash(("some", self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 Tree: TypeAlias = Constant | Leaf[L] | Every[L] | Some[L]
@@ -92,12 +117,32 @@ def leaves(tree: Tree[L]) -> Iterator[Leaf[L]]:
             yield from leaves(part)
 
 
-def transform(tree: Tree[L], leaf: Callable[[Leaf[L]], Tree[M]]) -> Tree[M]:
-    """The tree with every leaf replaced by what `leaf` makes of it, folded again."""
+def shared(tree: Tree[L], known: dict[Tree[L], Tree[L]]) -> Tree[L]:
+    """The tree of nodes that are the same object wherever they are equal; `known` are those so far."""
+    if isinstance(tree, Every | Some):
+        parts = tuple(shared(part, known) for part in tree.parts)
+        if any(new is not old for new, old in zip(parts, tree.parts, strict=True)):
+            tree = type(tree)(parts)
+    return known.setdefault(tree, tree)
+
+
+def transform(tree: Tree[L], leaf: Callable[[Leaf[L]], Tree[M]], done: dict[Tree[L], Tree[M]] | None = None) -> Tree[M]:
+    """The tree with every leaf replaced by what `leaf` makes of it, folded again.
+
+    Args:
+        tree: the tree.
+        leaf: the replacement; depends on nothing but the leaf.
+        done: what earlier calls with the same `leaf` made of nodes.
+    """
+    if isinstance(tree, Constant):
+        return tree
+    if done is not None and (known := done.get(tree)) is not None:
+        return known
+    new: Tree[M]
     if isinstance(tree, Leaf):
-        return leaf(tree)
-    if isinstance(tree, Every):
-        return every(transform(part, leaf) for part in tree.parts)
-    if isinstance(tree, Some):
-        return some(transform(part, leaf) for part in tree.parts)
-    return tree
+        new = leaf(tree)
+    else:
+        new = (every if isinstance(tree, Every) else some)(transform(part, leaf, done) for part in tree.parts)
+    if done is not None:
+        done[tree] = new
+    return new

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from tiercel.engine.codegen import Generator
+from tiercel.engine.maskcode import mask_code
 from tiercel.engine.masks import by_bits, raw_fields
 from tiercel.engine.memo import Memo
 from tiercel.engine.nodes import load
@@ -40,10 +41,15 @@ def verdict_function(generator: Generator, types: Sequence[Sequence[Tree[Check]]
 
     What is unknown satisfies every check on it, so the memo by value stays right: the unknown is part of the key.
     """
-    projections = [by_bits(trees) for trees in types]
-    raw = raw_fields(generator, [tree for trees in types for tree in trees])
-    masks = generator.masks(projections, raw)
-    compute = masks if len(types) > 1 else lambda key: (masks(key),)
+    distinct = {tuple(trees): number for number, trees in enumerate(dict.fromkeys(map(tuple, types)))}
+    raw = raw_fields(generator, [tree for trees in distinct for tree in trees])
+    masks = mask_code(generator, [by_bits(trees) for trees in distinct], raw)
+    places = [distinct[tuple(trees)] for trees in types]
+
+    def compute(key: Any) -> tuple[int, ...]:
+        found = masks(key)
+        return tuple([found[place] for place in places]) if len(distinct) > 1 else (found,) * len(places)
+
     if not raw:
         always = compute(()) if types else ()
         return lambda _event: always

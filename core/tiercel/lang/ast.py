@@ -75,6 +75,13 @@ class Check:
     right: Right
     modifier: str = ""
     position: int = field(default=0, compare=False)
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """Computed once: a check may have thousands of values, and the planner looks it up again and again."""
+        if not self._hash:
+            object.__setattr__(self, "_hash", hash((self.left, self.operator, self.right, self.modifier)))
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
