@@ -38,10 +38,12 @@ class Generator:
 
     Attributes:
         guards: guard of each computed field that generated code calls.
+        failed_fields: number of fields that failed so far.
     """
 
     def __init__(self, groups: Groups) -> None:
         self.guards: dict[str, FieldGuard] = {}
+        self.failed_fields = 0
         self.groups = groups
         self.names = Namespace(
             Unknown=Unknown, encoded=encoded, lower=lower, exists=exists,
@@ -93,7 +95,10 @@ class Generator:
 
     def guard(self, field: Field) -> FieldGuard:
         """The guard of a field, shared by all functions of this source."""
-        return self.guards.setdefault(field.name, FieldGuard(field))
+        return self.guards.setdefault(field.name, FieldGuard(field, self._note_failure))
+
+    def _note_failure(self) -> None:
+        self.failed_fields += 1
 
 
 class Body:

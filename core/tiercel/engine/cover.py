@@ -136,16 +136,16 @@ class CoverMask:
         tables: the tables.
     """
 
-    __slots__ = ("_always", "_everything", "_tables")
+    __slots__ = ("_everything", "_tables", "always")
 
     def __init__(self, always: int, everything: int, tables: Iterable[_Table]) -> None:
-        self._always = always
+        self.always = always
         self._everything = everything
         self._tables = tuple(tables)
 
     def __call__(self, event: Any, asked: int) -> int:
         """The mask; see the module. Only the bits that are asked for mean something."""
-        mask = self._always
+        mask = self.always
         for table in self._tables:
             value = table.read(event)
             if value is None:
@@ -160,7 +160,7 @@ class CoverMask:
 
     def of_path(self, asked: int) -> Callable[[str], int] | None:
         """The asked bits of `tables` as a function of a path (`latin`), where nothing else is looked at; None where more is."""
-        if self._always & asked or len(self._tables) != 1 or not self._tables[0].is_text:
+        if self.always & asked or len(self._tables) != 1 or not self._tables[0].is_text:
             return None
         return self._tables[0].function(asked)
 

@@ -85,6 +85,9 @@ class Engine:
         mask = program.masks(event)
         if not mask:
             return _NOTHING
+        narrow = program.narrow_pending if event.pending else program.narrow
+        if narrow is not None:
+            mask = narrow(event, mask)
         steps = program.steps
         alerts: list[Alert] = []
         while mask:
@@ -112,10 +115,14 @@ class Engine:
     def _evaluate_views(self, event: Event, program: Program) -> list[Alert] | tuple[Alert, ...]:
         """Like `evaluate` for an event that can be seen in several ways: a rule matches if it does in any view, the first one counts."""
         masks, left = [], 0
+        narrow = program.narrow_pending if event.pending else program.narrow
         for view in range(event.views):
             event.select(view)
-            masks.append(program.masks(event))
-            left |= masks[view]
+            mask = program.masks(event)
+            if mask and narrow is not None:
+                mask = narrow(event, mask)
+            masks.append(mask)
+            left |= mask
         alerts: list[Alert] = []
         while left:
             lowest = left & -left

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from tiercel.engine.literals import literals
 from tiercel.engine.single import EQUAL, MEMBER, types_of
 from tiercel.engine.tree import Tree, leaves
-from tiercel.fields import Quantifier
 from tiercel.lang.ast import Call, Check, FieldRef
+from tiercel.lang.shapes import shape_of
 
 if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
 
-__all__ = ["Few", "compared_values"]
+__all__ = ["Few", "compared", "compared_values"]
 
 _OPERATORS: Final = EQUAL | MEMBER | {"!=", "exists"}
 _KINDS: Final[dict[tuple[str, ...], type[int | str]]] = {("int",): int, ("str",): str}
@@ -47,21 +47,23 @@ def compared_values(generator: Generator, trees: Sequence[Tree[Check]]) -> dict[
     others: set[FieldRef] = set()
     for check in {leaf.check for tree in trees for leaf in leaves(tree)}:
         ref = check.left
-        if not isinstance(ref, FieldRef) or (known := _compared(generator, check, ref)) is None:
+        if not isinstance(ref, FieldRef) or (known := compared(generator, check)) is None:
             others.update(generator.groups.of_check(check).raw)
         else:
             found[ref] = known[0], (*found.get(ref, known)[1], *known[1])
     return {ref: each for ref, each in found.items() if ref not in others}
 
 
-def _compared(generator: Generator, check: Check, ref: FieldRef) -> tuple[type[int | str], tuple[Any, ...]] | None:
-    """What a check compares a field with; None if it does something else, or if the field is computed from others."""
-    field = generator.groups.field(ref)
-    if field.function is not None or field.is_list or field.quantifier is not Quantifier.ONE:
+def compared(generator: Generator, check: Check) -> tuple[type[int | str], tuple[Any, ...]] | None:
+    """The type of a field and the literals that a check compares it with for equality.
+
+    None if the check does something else, or if the value is computed from that of other fields.
+    """
+    ref = check.left
+    if not isinstance(ref, FieldRef) or check.operator not in _OPERATORS or isinstance(check.right, Call):
         return None
-    if check.operator not in _OPERATORS or isinstance(check.right, Call):
+    shape = shape_of(ref, generator.groups.lookup)
+    kind = _KINDS.get(types_of(shape.type))
+    if kind is None or not shape.is_single or generator.groups.field(ref).function is not None:
         return None
-    kind = _KINDS.get(types_of(field.type))
-    if kind is None:
-        return None
-    return kind, literals(check, field.type) if check.operator != "exists" else ()
+    return kind, literals(check, shape.type) if check.operator != "exists" else ()

@@ -26,7 +26,7 @@ _TYPES: Final[dict[FieldType, frozenset[type]]] = {
 
 
 class FieldGuard:
-    """Counts the failures of one field and stops calling it after `MAX_FAILURES`.
+    """Counts the failures of one field and stops calling it after `MAX_FAILURES`. The first one is told to `first_failure`.
 
     Attributes:
         field: the field.
@@ -34,10 +34,11 @@ class FieldGuard:
         error: what was wrong the last time.
     """
 
-    __slots__ = ("_types", "error", "failures", "field")
+    __slots__ = ("_failed", "_types", "error", "failures", "field")
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, first_failure: Callable[[], None] | None = None) -> None:
         self.field = field
+        self._failed = first_failure
         self.failures = 0
         self.error = ""
         self._types = _TYPES.get(field.type, _NUMBER)
@@ -101,6 +102,8 @@ class FieldGuard:
     def _fail(self, error: str) -> Any:
         self.failures += 1
         self.error = error
+        if self.failures == 1 and self._failed is not None:
+            self._failed()
         return FAILED
 
 

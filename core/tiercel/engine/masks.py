@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from tiercel.engine.codegen import Generator
-from tiercel.engine.cover import cover_mask
+from tiercel.engine.cover import CoverMask, cover_mask
 from tiercel.engine.few import Few, compared_values
 from tiercel.engine.maskcode import mask_code
 from tiercel.engine.memo import EventMemo, Memo, SecondSight
+from tiercel.engine.narrow import MANY, Narrowing
 from tiercel.engine.nodes import all_true, call, constant, load, store
 from tiercel.engine.project import project
-from tiercel.engine.tree import Constant, Tree, leaves
+from tiercel.engine.tree import NO, Constant, Tree, leaves
 from tiercel.fields import FactGroup
 from tiercel.lang.ast import Check, FieldRef
 from tiercel.plan import KnownMasks
@@ -108,14 +109,16 @@ def _group_mask(generator: Generator, trees: Sequence[Tree[Check]], group: FactG
     raw = raw_fields(generator, projected)
     if not raw:
         return _Group(constant(by_bits(projected).get(Constant(value=True), 0)), "", None)
-    compute, limit, name = _computed(generator, projected, raw), _LIMITS[group], generator.names.add
-    if group is FactGroup.PROCESS:
-        # Processes of one image and user share what was computed; a key of the source's stands for one process.
-        compute = _by_value(generator, projected, raw, limit)
+    limit, name = _LIMITS[group], generator.names.add
+    # Processes of one image and user share what was computed; a key of the source's stands for one process.
+    compute = _by_value(generator, projected, raw, limit) if group is FactGroup.PROCESS else _computed(generator, projected, raw)
     key, attribute = _key(generator, raw)
     memo: EventMemo
     if last:
-        memo = places = SecondSight(compute, limit, cover_mask(projected, generator.groups.field, generator.value))
+        cover = cover_mask(projected, generator.groups.field, generator.value)
+        if cover is not None and len(trees) >= MANY:
+            compute = _covered(generator, projected, raw, cover)
+        memo = places = SecondSight(compute, limit, cover)
         miss = call(name("sight", places.sight), load("event"), load("key"), load("mask"))
     else:
         memo = EventMemo(compute, limit)
@@ -140,6 +143,19 @@ def _computed(generator: Generator, projected: Sequence[Tree[Check]], raw: Seque
     values = generator.names.expression("values", "event", generator.key(raw))
     masks = mask_code(generator, [by_bits(projected)], raw)
     return lambda event: masks(values(event))
+
+
+def _covered(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef], cover: CoverMask) -> Callable[[Any], int]:
+    """The mask as a function of the event, where rules are many: of those that have a cover, what it leaves is narrowed."""
+    always = cover.always
+    others = _computed(generator, [tree if always >> number & 1 else NO for number, tree in enumerate(projected)], raw)
+    narrow = Narrowing(generator, projected, may=True)
+
+    def mask(event: Any) -> int:
+        left = cover(event, -1) & ~always
+        return others(event) | (narrow(event, left) if left else 0)
+
+    return mask
 
 
 def _by_value(generator: Generator, projected: Sequence[Tree[Check]], raw: Sequence[FieldRef], limit: int) -> Callable[[Any], int]:

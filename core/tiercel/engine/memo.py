@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["EventMemo", "Memo", "SecondSight"]
 
 _MAX_ASKED: Final = 256
+_ALL: Final = -1
+"""All rules."""
 
 
 class Memo(dict[Any, Any]):
@@ -45,9 +47,13 @@ class EventMemo(dict[Any, Any]):
 
     def miss(self, event: Any, key: Any) -> Any:
         """Computes the result for an event, and remembers it under its key."""
+        return self.remember(key, self._compute(event))
+
+    def remember(self, key: Any, result: Any) -> Any:
+        """Remembers a result, and returns it."""
         if len(self) >= self._limit:
             self.clear()
-        result = self[key] = self._compute(event)
+        self[key] = result
         return result
 
 
@@ -78,9 +84,13 @@ class SecondSight(EventMemo):
 
     def sight(self, event: Any, key: Any, asked: int) -> int:
         """The mask for an event; only the bits that are asked for mean something."""
-        if self.seen(key):
+        first = self._first
+        if not self.seen(key):
+            return asked if first is None else first(event, asked)
+        if first is None or first(event, _ALL):
             return int(self.miss(event, key))
-        return asked if self._first is None else self._first(event, asked)
+        self.remember(key, 0)
+        return 0
 
     def of_path(self, path: bytes, asked: int) -> int | None:
         """The mask of a new path, given its bytes, if it has no bit that is asked for; None if it may have one, or is not new."""

@@ -76,9 +76,13 @@ class Program:
     Attributes:
         masks: function of the event: bit i is set if step i may match.
         known: what a decoder may know of the masks.
+        narrow: function of the event and the rules that are left: those that can match. None if the rules are few.
+        narrow_pending: the same for events of which some facts are not known: those that could match.
         steps: the rules, in matching order.
     """
 
     masks: Callable[[Any], int]
     steps: tuple[Step, ...]
     known: KnownMasks | None = None
+    narrow: Callable[[Any, int], int] | None = None
+    narrow_pending: Callable[[Any, int], int] | None = None

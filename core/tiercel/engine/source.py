@@ -13,6 +13,7 @@ from tiercel.engine.codegen import Generator
 from tiercel.engine.formula import atom_tree, numbered
 from tiercel.engine.groups import Groups
 from tiercel.engine.masks import mask_function
+from tiercel.engine.narrow import MANY, Narrowing
 from tiercel.engine.nnf import normal_form
 from tiercel.engine.program import Program, RuleState, Step
 from tiercel.engine.project import project
@@ -123,8 +124,12 @@ class SourceRules:
         if len(self.states) <= _MAX_EAGER:
             for step in steps:
                 step.compile()
-        masks = mask_function(self.generator, [each.tree for each in planned])
-        return Program(masks.function, steps, masks.known)
+        trees = [each.tree for each in planned]
+        masks = mask_function(self.generator, trees)
+        if len(trees) < MANY:
+            return Program(masks.function, steps, masks.known)
+        narrow, pending = (Narrowing(self.generator, trees, may=may) for may in (False, True))
+        return Program(masks.function, steps, masks.known, narrow, pending)
 
     # ------------------------------------------------------------------------------------------------- the source's plan
 
