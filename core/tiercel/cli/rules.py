@@ -170,7 +170,9 @@ def _lines(explanation: Explanation, counted: _Counted | None) -> Iterator[str]:
         yield f"without values so far, so false: {', '.join(explanation.without_value)}"
     yield f"reads: {', '.join(explanation.fields) or 'nothing'}"
     if counted:
-        yield f"counted until {time.strftime('%H:%M:%S', time.localtime(counted.time))}: {_numbers(counted.rule)}"
+        plain = {name: value for name, value in counted.rule.items() if not name.startswith("by_") and name != "nanoseconds"}
+        yield f"counted until {time.strftime('%H:%M:%S', time.localtime(counted.time))}: {_numbers(plain)}"
+        yield from _cost(counted.rule)
         for name, counters in sorted(counted.types.items()):
             yield f"  all {name} events: {_numbers(counters)}"
 
@@ -178,6 +180,18 @@ def _lines(explanation: Explanation, counted: _Counted | None) -> Iterator[str]:
 def _enumerated(names: Sequence[str]) -> str:
     """All of a few names, or how many."""
     return ", ".join(names) if len(names) <= FEW else f"{len(names)} event types"
+
+
+def _cost(counters: Mapping[str, int]) -> Iterator[str]:
+    """What decided about the rule, and what its condition costs, by the samples of the sensor."""
+    names = {"by_process": "process", "by_scalars": "scalars", "by_places": "place", "by_condition": "condition"}
+    seen = sum(counters.get(name, 0) for name in names)
+    if not seen:
+        return
+    shares = (f"{text} {100 * counters.get(name, 0) / seen:.1f} %" for name, text in names.items() if counters.get(name, 0))
+    yield f"  decided in Python by: {', '.join(shares)} (of {seen} events sampled)"
+    if counters.get("by_condition", 0):
+        yield f"  its condition takes {counters['nanoseconds'] / counters['by_condition'] / 1000:.2f} us"
 
 
 def _numbers(counters: Mapping[str, int]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tiercel.engine.alerts import AlertWriter
+from tiercel.engine.cost import EVERY, sample
 from tiercel.engine.program import Program
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ _MAX_TYPES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class RuleCounters:
-    """Counters of one rule since the plan was made.
+    """Counters of one rule since the plan was made. The last five are of samples, see `tiercel.engine.cost.Decided`.
 
     Attributes:
         matches: events that it matched.
@@ -35,6 +38,21 @@ class RuleCounters:
     matches: int
     pending: int
     failures: int
+    by_process: int = 0
+    by_scalars: int = 0
+    by_places: int = 0
+    by_condition: int = 0
+    nanoseconds: int = 0
+
+
+def _timed(step: Step, event: Any) -> bool:
+    """Evaluates a condition, and notes how long it took."""
+    started = time.perf_counter_ns()
+    matches = step.matches(event)
+    decided = step.state.decided
+    decided.nanoseconds += time.perf_counter_ns() - started
+    decided.by_condition += 1
+    return matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,9 @@ class Engine:
             program = self._programs[event.source][event.type]
         except KeyError:
             program = self._program(event.source, event.type)
+        sampled = not event.number % EVERY
+        if sampled:
+            sample(program, event)
         if event.views > 1:
             return self._evaluate_views(event, program)
         mask = program.masks(event)
@@ -94,7 +115,7 @@ class Engine:
             lowest = mask & -mask
             mask ^= lowest
             step = steps[lowest.bit_length() - 1]
-            if step.matches(event):
+            if _timed(step, event) if sampled else step.matches(event):
                 alerts.append(self._alert(step, event, 0))
                 if not self._all:
                     break
@@ -151,7 +172,7 @@ class Engine:
     def counters(self) -> Mapping[str, RuleCounters]:
         """Rule -> its counters."""
         return {
-            state.rule.name: RuleCounters(state.matches, state.undecided, rules.failures_of(state))
+            state.rule.name: RuleCounters(state.matches, state.undecided, rules.failures_of(state), **dataclasses.asdict(state.decided))
             for rules in self._plan.sources.values()
             for state in rules.states
         }

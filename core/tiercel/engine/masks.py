@@ -46,10 +46,17 @@ def raw_fields(generator: Generator, trees: Sequence[Tree[Check]]) -> tuple[Fiel
 
 
 class Masks(NamedTuple):
-    """The mask of the rules of one event type: as a function of the event, and what a decoder may know of it."""
+    """The mask of the rules of one event type.
+
+    Attributes:
+        function: the mask as a function of the event.
+        known: what a decoder may know of it.
+        groups: the masks that it is made of, by group of facts, in their order: to find out what drops a rule.
+    """
 
     function: Callable[[Any], int]
     known: KnownMasks | None
+    groups: tuple[tuple[str, Callable[[Any], int]], ...] = ()
 
 
 class _Group(NamedTuple):
@@ -71,7 +78,12 @@ def mask_function(generator: Generator, trees: Sequence[Tree[Check]]) -> Masks:
     body = all_true([*chain[:-1], chain[-1].value])
     if len(steps) == 1 and FactGroup.PLACE in groups:  # it asks for what is left: everything
         body = ast.BoolOp(ast.And(), [ast.NamedExpr(store("mask"), constant((1 << len(trees)) - 1)), body])
-    return Masks(generator.names.expression("masks", "event", body), _known(groups))
+    everything = ast.NamedExpr(store("mask"), constant((1 << len(trees)) - 1))
+    alone = tuple(
+        (group.value, generator.names.expression("group_mask", "event", ast.BoolOp(ast.And(), [everything, made.value])))
+        for group, made in groups.items()
+    )
+    return Masks(generator.names.expression("masks", "event", body), _known(groups), alone)
 
 
 def _known(groups: Mapping[FactGroup, _Group]) -> KnownMasks | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tiercel.engine.cost import Decided
+
 if TYPE_CHECKING:
     from tiercel.engine.codegen import Generator
     from tiercel.engine.tree import Tree
@@ -25,12 +27,14 @@ class RuleState:
         number: place among the rules of its source, from 0.
         matches: events that it matched.
         undecided: events that it did not match, but might have if all facts had been known.
+        decided: what decided about the rule, over the sampled events (`tiercel.engine.cost`).
     """
 
     rule: Rule
     number: int
     matches: int = 0
     undecided: int = 0
+    decided: Decided = field(default_factory=Decided)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +83,7 @@ class Program:
         narrow: function of the event and the rules that are left: those that can match. None if the rules are few.
         narrow_pending: the same for events of which some facts are not known: those that could match.
         steps: the rules, in matching order.
+        groups: the masks of each group of facts, of which `masks` is made.
     """
 
     masks: Callable[[Any], int]
@@ -86,3 +91,4 @@ class Program:
     known: KnownMasks | None = None
     narrow: Callable[[Any, int], int] | None = None
     narrow_pending: Callable[[Any, int], int] | None = None
+    groups: tuple[tuple[str, Callable[[Any], int]], ...] = ()

@@ -127,9 +127,9 @@ class SourceRules:
         trees = [each.tree for each in planned]
         masks = mask_function(self.generator, trees)
         if len(trees) < MANY:
-            return Program(masks.function, steps, masks.known)
+            return Program(masks.function, steps, masks.known, groups=masks.groups)
         narrow, pending = (Narrowing(self.generator, trees, may=may) for may in (False, True))
-        return Program(masks.function, steps, masks.known, narrow, pending)
+        return Program(masks.function, steps, masks.known, narrow, pending, masks.groups)
 
     # ------------------------------------------------------------------------------------------------- the source's plan
 

@@ -67,8 +67,9 @@ class Statistics:
             lines.append(f"{kind:<12}" + "".join(f"{counters.get(c, 0):>12}" for c in COLUMNS))
         lines.append("decoder: " + ", ".join(f"{k} {v}" for k, v in values["decoder"].items()))
         for name, counters in values["rules"].items():
-            if any(counters.values()):
-                lines.append(f"rule {name}: " + ", ".join(f"{k} {v}" for k, v in counters.items() if v))
+            shown = {k: v for k, v in counters.items() if v and not k.startswith("by_") and k != "nanoseconds"}
+            if shown:
+                lines.append(f"rule {name}: " + ", ".join(f"{k} {v}" for k, v in shown.items()))
         for name, failure in values["fields"].items():
             lines.append(f"field {name} of {failure['owner']}: failed {failure['failures']} times, last: {failure['error']}")
         for name, counters in values["outputs"].items():

@@ -261,6 +261,14 @@ class TestExplain:
         assert as_json["counters"]["rule"] == counters["rules"]["First"]  # type: ignore[index]
         assert "counters" not in json.loads(run("rules", "explain", "First", "-r", str(rules), "--json").out)
 
+    def test_costs_are_shown_by_samples(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        counted = {"matches": 1, "by_process": 60, "by_scalars": 20, "by_places": 10, "by_condition": 10, "nanoseconds": 12_340}
+        (tmp_path / "counters.json").write_text(json.dumps({"time": 5, "rules": {"First": counted}, "types": {}}))
+        out = run("rules", "explain", "First", "-r", str(rules), "--counters", "counters.json").out
+        assert "matches 1\n" in out
+        assert "  decided in Python by: process 60.0 %, scalars 20.0 %, place 10.0 %, condition 10.0 % (of 100 events sampled)\n" in out
+        assert "  its condition takes 1.23 us\n" in out
+
     def test_counters_of_a_running_sensor(self, run: Run, rules: Path) -> None:
         rules_command.COUNTERS.write_text('{"time": 5, "rules": {}, "types": {}}')
         assert "counted until" in run("rules", "explain", "First", "-r", str(rules)).out
