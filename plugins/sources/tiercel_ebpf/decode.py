@@ -21,7 +21,7 @@ from tiercel_ebpf import snapshots
 from tiercel_ebpf.accounts import Accounts
 from tiercel_ebpf.dismiss import Hopeless, hopeless
 from tiercel_ebpf.event import SyscallEvent
-from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, read_views
+from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, Views
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
 from tiercel_ebpf.roles import EXEC, EXIT, FORK, OPEN, QUIET, role_of
 from tiercel_ebpf.wants import wanted
@@ -81,6 +81,7 @@ class SyscallDecoder(Decoder):
         self._wants_cgroups = False
         self._roles: tuple[str, ...] = ()
         self._dismissals: tuple[Hopeless | None, ...] = ()
+        self._views = Views(text=self._text, origin=self._origin)
         self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0, "dismissed": 0}
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
@@ -264,7 +265,7 @@ class SyscallDecoder(Decoder):
     def decode(self, batch: RawBatch) -> Iterator[SyscallEvent]:
         """The events of a batch, and processes that want a verdict as events without a type."""
         event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, self._roles, r.HEAD.size
-        processes, judging, one_view, same = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME
+        processes, judging, one_view, same, views = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME, self._views.read
         young, dismissals, dismissed, ahead, number = batch.clock - SETTLED, self._dismissals, 0, self._ahead, self._number
         self._refreshed = False
         if batch.records and not isinstance(batch.records[0], tuple):  # of a capture that is none of ours
@@ -322,7 +323,7 @@ class SyscallDecoder(Decoder):
             event.views = 1
             event.texts_read = False
             if many:
-                read_views(event, text=self._text, origin=self._origin)
+                views(event)
             yield event
             if role is FORK:
                 self._fork(event.head, process)
