@@ -44,7 +44,7 @@ class OutputCounters:
 @dataclass(slots=True)
 class _Batch:
     alerts: Sequence[Alert]
-    ticket: Ticket
+    ticket: Ticket | None
     left: int
 
 
@@ -69,7 +69,7 @@ class Delivery:
         self._enrichers = dict(enrichers)
         self._acks = acks
         self._tasks: list[asyncio.Task[None]] = []
-        self._unamended: asyncio.Queue[tuple[list[Alert], Ticket]] = asyncio.Queue()
+        self._unamended: asyncio.Queue[tuple[list[Alert], Ticket | None]] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop
         self._open = contextlib.AsyncExitStack()
 
@@ -87,11 +87,11 @@ class Delivery:
         self._tasks = [asyncio.create_task(self._work(lane), name=f"output {lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._amend(), name="enrichers"))
 
-    def submit(self, alerts: list[Alert], ticket: Ticket) -> None:
-        """Takes a batch from the detect thread."""
+    def submit(self, alerts: list[Alert], ticket: Ticket | None = None) -> None:
+        """Takes a batch from the detect thread; without a ticket, internal alerts from any thread, which no source waits for."""
         self._loop.call_soon_threadsafe(self._accept, alerts, ticket)
 
-    def _accept(self, alerts: list[Alert], ticket: Ticket) -> None:
+    def _accept(self, alerts: list[Alert], ticket: Ticket | None) -> None:
         if self._enrichers:
             self._unamended.put_nowait((alerts, ticket))
         else:
@@ -112,11 +112,11 @@ class Delivery:
             self._enqueue(alerts, ticket)
             self._unamended.task_done()
 
-    def _enqueue(self, alerts: list[Alert], ticket: Ticket) -> None:
+    def _enqueue(self, alerts: list[Alert], ticket: Ticket | None) -> None:
         batch = _Batch(alerts, ticket, len(self._lanes))
         for lane in self._lanes:
             lane.queue.put_nowait(batch)  # bounded by the tickets
-        if not self._lanes:
+        if not self._lanes and ticket is not None:
             self._acks.complete(ticket)
 
     async def _work(self, lane: _Lane) -> None:
@@ -125,7 +125,7 @@ class Delivery:
             async with lane.turn:
                 await self._deliver(lane, batch.alerts)
             batch.left -= 1
-            if not batch.left:
+            if not batch.left and batch.ticket is not None:
                 self._acks.complete(batch.ticket)
             lane.queue.task_done()
 

@@ -32,6 +32,7 @@ from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
+from tiercel.pipeline.internal import InternalAlerts
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.paths import resolved
 from tiercel.runtime.recording import open_sink
@@ -62,6 +63,7 @@ class Sensor:
         """
         self._options = options
         self._supervised = supervised
+        self.internal = InternalAlerts(hostname=build.hostname())
         files = Files(supervised, supervised.grants if supervised else ())
         name, text = read(options.config_file, files=files)
         config, self._plugins = load(text, name, validate=apart, options=options.options)
@@ -135,6 +137,12 @@ class Sensor:
             self._sink = open_sink(self._options.capture, self._host, source=type(self.source))
         sink = self._sink
         await self.delivery.start()
+        self.internal.connect(self.delivery.submit)
+        if self._supervised and self._supervised.restarts:
+            number = self._supervised.restarts
+            self.internal.report(
+                "Tiercel internal: sensor restarted", f"the sensor died; this is restart {number}", fields={"sensor.restarts": number}
+            )
         try:
             source_plan = self.plan.source(self.source.event_source)
             await asyncio.to_thread(self.source.open, source_plan)
@@ -161,12 +169,14 @@ class Sensor:
             while not ended.is_set():
                 if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
+                self.internal.flush()
                 try:
                     await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
                 except TimeoutError:
                     continue
             thread.join()
         finally:
+            self.internal.flush(final=True)
             await self.delivery.finish(DRAIN_SECONDS)
             if self._options.stats and statistics is not None:
                 print(statistics.text(), file=sys.stderr)

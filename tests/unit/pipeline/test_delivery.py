@@ -122,6 +122,17 @@ def test_every_output_gets_every_batch_in_order() -> None:
     assert one.log == ["open", "deliver", "deliver", "close"]
 
 
+def test_alerts_that_no_source_waits_for() -> None:
+    async def body(running: Running) -> None:
+        running.delivery.submit(alerts("internal"))
+        running.submit("a")
+
+    output = FakeOutput()
+    running = run(body, {"one": output})
+    assert (output.accepted, running.safe) == ([["internal"], ["a"]], [0])
+    assert run(body, {}).safe == [0]
+
+
 def test_without_outputs_alerts_are_safe() -> None:
     assert run(submitting(("a",)), {}).safe == [0]
 
