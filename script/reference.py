@@ -166,7 +166,8 @@ def _meaning(field: Any) -> str:
 
 
 def _configuration(host: Any) -> Iterator[str]:
-    from tiercel.config.schema import CORE, SECTIONS, compose
+    from tiercel.config.keys import KEYS, OUTPUT_KEYS
+    from tiercel.config.schema import SECTIONS, compose
 
     schema = compose(host, grants=[])["properties"]
     yield from (
@@ -177,10 +178,11 @@ def _configuration(host: Any) -> Iterator[str]:
         "",
         "## Top level",
         "",
-        *_options({name: each for name, each in schema.items() if name in CORE}),
+        *_options({name: each for name, each in schema.items() if name in KEYS}),
     )
-    for section in ("plugins", "grants"):
-        yield from (f"## {section}", "", *_options(schema[section].get("properties", {})))
+    for section in (name for name, key in KEYS.items() if key.schema.get("type") == "object"):
+        properties = schema[section].get("properties", {})
+        yield from (f"## {section}", "", *_options(properties, schema[section].get("required", ())))
         other = schema[section].get("additionalProperties")
         if other:
             yield from ("Every other key is a name of your choice, and its value:", "", *_options(other["properties"], other["required"]))
@@ -193,6 +195,8 @@ def _configuration(host: Any) -> Iterator[str]:
             yield from (f"### {section}: {cls.name}", "", f"{cls.summary} *{cls.stability.value.capitalize()}.*", "")
             properties = cls.config_schema.get("properties", {})
             yield from _options(properties, cls.config_schema.get("required", ())) if properties else ("No options.", "")
+        if section == "outputs" and OUTPUT_KEYS:
+            yield from ("### Every output", "", *_options({name: key.schema for name, key in OUTPUT_KEYS.items()}))
     yield from ("## Formatters", "", "Values of options called `format`.", "")
     yield from _table(("name", "what"), [(f"`{cls.name}`", cls.summary) for cls in host.formatters()])
 
@@ -200,7 +204,7 @@ def _configuration(host: Any) -> Iterator[str]:
 def _options(properties: Mapping[str, Any], required: Sequence[str] = ()) -> Iterator[str]:
     rows = []
     for name, each in properties.items():
-        default = "required" if name in required else _code(each["default"]) if "default" in each else ""
+        default = "required" if name in required else _code(each["default"]) if each.get("default") not in (None, [], {}) else ""
         rows.append((f"`{name}`", _kind(each), default, each.get("description", "")))
     yield from _table(("key", "value", "default", "what"), rows)
 

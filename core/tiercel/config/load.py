@@ -6,24 +6,21 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from tiercel.alert import Priority
+from tiercel.config import plugin_choice
 from tiercel.config.document import CODE, Document, parse
 from tiercel.config.files import Files, why_unreadable
-from tiercel.config.model import DEFAULT_FILE, Config, Grant
+from tiercel.config.grants import LOADERS
+from tiercel.config.keys import KEYS, OUTPUT_KEYS
+from tiercel.config.model import DEFAULT_FILE, Config
 from tiercel.config.overrides import overridden
 from tiercel.config.schema import SECTIONS, compose, with_defaults
 from tiercel.errors import ConfigError, Diagnostic, PluginError, UserError
 from tiercel.plugins import PluginHost
 from tiercel.registry import ComponentRegistry
-from tiercel.ruleset.extra_output import ExtraOutput
-from tiercel.ruleset.selection import Choice
 
-__all__ = ["DEFAULTS", "Validate", "examine", "load", "read"]
-
-DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {"sources": {"ebpf": {}}, "enrichers": {}, "outputs": {"stdout": {}}}
-"""Components of a configuration that says nothing of their kind."""
+__all__ = ["Validate", "examine", "load", "read"]
 
 
 class Validate(Protocol):
@@ -85,96 +82,54 @@ def examine(
         tiercel.PluginError: two plugins clash.
     """
     document = overridden(parse(text, file), options)
-    allow, deny = _plugin_choice(document)
-    host = PluginHost(allow=allow, deny=deny, distributions=distributions)
+    chosen = plugin_choice.choose(document)
+    host = PluginHost(allow=chosen.allow, deny=chosen.deny, distributions=distributions)
     host.load()
-    value = _normalised(document.value)
+    value = _normalised(document.value, file)
     registries: dict[str, ComponentRegistry[Any]] = {"sources": host.sources(), "enrichers": host.enrichers(), "outputs": host.outputs()}
-    grants = value.get("grants")
-    schema = compose(host, grants=[name for name in grants if name != "loaders"] if isinstance(grants, Mapping) else [])
+    granted = value.get("grants")
+    schema = compose(host, grants=[name for name in granted if name != LOADERS] if isinstance(granted, Mapping) else [])
     hints = {section: _hint(registry) for section, registry in registries.items()}
     problems = validate(dataclasses.replace(document, value=value), schema, hints=hints) if value else []
     if problems:
         names = value.get("rules_files")
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        return Config(file=file, rules_files=_rules_files(value, file) if known else ()), host, problems
-    components = {section: _components(value.get(section, DEFAULTS[section]), registry) for section, registry in registries.items()}
-    config = Config(
-        file=file,
-        rules_files=_rules_files(value, file),
-        rule_matching=value.get("rule_matching", "first"),
-        priority=Priority.parse(value.get("priority", "debug")),
-        rules=tuple(Choice(enable=action == "enable", **what) for each in value.get("rules", ()) for action, what in each.items()),
-        append_output=tuple(_extra_output(each) for each in value.get("append_output", ())),
-        grants={name: Grant(each["path"], each["mode"]) for name, each in value.get("grants", {}).items() if name != "loaders"},
-        allow=allow,
-        deny=deny,
-        sources=components["sources"],
-        enrichers=components["enrichers"],
-        outputs=components["outputs"],
-    )
-    return config, host, []
+        return Config(file=file, rules_files=tuple(names) if known and names else () if names is not None else None), host, problems
+    return _made(with_defaults(schema, value), file), host, []
 
 
-def _plugin_choice(document: Document) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """``plugins.allow`` and ``plugins.deny``. Checked by hand, because nothing may be imported before they are known to be right."""
-    section = document.value.get("plugins", {})
-    if not isinstance(section, dict):
-        raise ConfigError([document.problem(("plugins",), "expected a mapping with allow or deny")])
-    problems = []
-    found: dict[str, tuple[str, ...]] = {}
-    for key, names in section.items():
-        if key not in ("allow", "deny"):
-            problems.append(document.problem(("plugins", key), f'unknown option "{key}"; known: allow, deny', at_key=True))
-        elif not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            problems.append(document.problem(("plugins", key), "expected a list of plugin names"))
-        else:
-            found[key] = tuple(names)
-    if problems:
-        raise ConfigError(problems)
-    return found.get("allow"), found.get("deny", ())
+def _made(value: Mapping[str, Any], file: str) -> Config:
+    """The configuration of a valid value with defaults."""
+    own: dict[str, Any] = {name: key.parse(value[name]) for name, key in KEYS.items() if name in value}
+    outputs, delivery = {}, {}
+    for component_id, options in value["outputs"].items():
+        outputs[component_id] = {name: each for name, each in options.items() if name not in OUTPUT_KEYS}
+        delivery[component_id] = {name: key.parse(options[name]) for name, key in OUTPUT_KEYS.items() if name in options}
+    return Config(file=file, sources=value["sources"], enrichers=value["enrichers"], outputs=outputs, delivery=delivery, **own)
 
 
-def _normalised(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The value with ``name:`` meaning ``name: {}`` for components, and priorities in any case."""
+def _normalised(value: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """The value with ``name:`` meaning ``name: {}`` for components, priorities in any case, and rule files by their absolute paths.
+
+    Args:
+        value: the value, not validated yet.
+        file: rule files are relative to its directory.
+    """
     found = dict(value)
     for section in SECTIONS:
         if isinstance(found.get(section), Mapping):
             found[section] = {name: {} if options is None else options for name, options in found[section].items()}
     if isinstance(found.get("priority"), str):
         found["priority"] = found["priority"].lower()
+    if isinstance(found.get("rules_files"), list):
+        directory = pathlib.Path(file).absolute().parent
+        found["rules_files"] = [_absolute(name, directory) for name in found["rules_files"]]
     return found
 
 
-def _rules_files(value: Mapping[str, Any], file: str) -> tuple[str, ...] | None:
-    """The rule files; relative paths are relative to the configuration file."""
-    names: list[str] | None = value.get("rules_files")
-    if names is None:
-        return None
-    directory = pathlib.Path(file).absolute().parent
-    return tuple(name if name.startswith("bundle:") else str(directory / name) for name in names)
-
-
-def _extra_output(entry: Mapping[str, Any]) -> ExtraOutput:
-    match = entry.get("match", {})
-    fields = [item for each in entry.get("extra_fields", ()) for item in (each.items() if isinstance(each, Mapping) else ((each, None),))]
-    return ExtraOutput(
-        source=match.get("source", ""),
-        rule=match.get("rule", ""),
-        tags=tuple(match.get("tags", ())),
-        output=entry.get("extra_output", ""),
-        fields=tuple(fields),
-        suggested=entry.get("suggested_output", False),
-    )
-
-
-def _components(section: Mapping[str, Any], registry: ComponentRegistry[Any]) -> dict[str, dict[str, Any]]:
-    """Options of the components with their defaults. A default component that is not installed is found missing when it is built."""
-    found = {}
-    for component_id, options in section.items():
-        name = component_id.partition("/")[0]
-        found[component_id] = with_defaults(registry.get(name).config_schema, options) if name in registry else dict(options)
-    return found
+def _absolute(name: Any, directory: pathlib.Path) -> Any:
+    """The path of a rule file; what is none as it is."""
+    return name if not isinstance(name, str) or not name or name.startswith("bundle:") else str(directory / name)
 
 
 def _hint(registry: ComponentRegistry[Any]) -> str:

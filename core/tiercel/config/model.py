@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from tiercel.alert import Priority
 from tiercel.config.files import absolute
+from tiercel.config.grants import Grant
+from tiercel.config.plugin_choice import PluginChoice
 from tiercel.ruleset.extra_output import ExtraOutput
 from tiercel.ruleset.selection import Choice
 
-__all__ = ["DEFAULT_FILE", "Config", "Grant", "RunOptions", "override"]
+__all__ = ["DEFAULT_FILE", "Config", "RunOptions", "override"]
 
 DEFAULT_FILE: Final = Path("/etc/tiercel/tiercel.yaml")
 """Read if it exists and nothing else is named."""
@@ -23,19 +25,6 @@ APPEND: Final = "append:"
 STDOUT: Final = Path("-")
 
 Options = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A file that the sensor may have opened for it.
-
-    Attributes:
-        path: absolute path.
-        mode: ``append`` or ``read``.
-    """
-
-    path: str
-    mode: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +42,8 @@ class Config:
         enrichers: see `sources`.
         outputs: see `sources`.
         grants: name -> grant.
-        allow: plugins of other distributions that may be imported; None for all.
-        deny: plugins that must not be imported.
+        plugins: which plugins are imported.
+        delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
     """
 
     file: str = ""
@@ -67,8 +56,8 @@ class Config:
     enrichers: Mapping[str, Options] = field(default_factory=dict)
     outputs: Mapping[str, Options] = field(default_factory=dict)
     grants: Mapping[str, Grant] = field(default_factory=dict)
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] = ()
+    plugins: PluginChoice = field(default_factory=PluginChoice)
+    delivery: Mapping[str, Options] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

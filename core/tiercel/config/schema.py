@@ -6,122 +6,22 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tiercel.alert import Priority
+from tiercel.config.keys import KEYS, OUTPUT_KEYS
 
 if TYPE_CHECKING:
     from tiercel.components.base import Component
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
 
-__all__ = ["SECTIONS", "compose", "with_defaults"]
+__all__ = ["DEFAULTS", "SECTIONS", "compose", "with_defaults"]
 
 SECTIONS: Final = {"sources": "source", "enrichers": "enricher", "outputs": "output"}
 """Sections that hold components -> kind."""
 REFERENCE: Final = "x-tiercel"
 """Keyword of properties that name something of the configuration: "formatter" or "grant"."""
 
-PLUGIN_NAMES: Final = {"type": "array", "items": {"type": "string", "minLength": 1}}
-CHOICE: Final = {
-    "type": "object",
-    "description": "One of rule (a name, in which * stands for any text) and tag.",
-    "properties": {"rule": {"type": "string", "minLength": 1}, "tag": {"type": "string", "minLength": 1}},
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": False,
-}
-CORE: Final[Mapping[str, Any]] = {
-    "rules_files": {
-        "type": "array",
-        "items": {"type": "string", "minLength": 1},
-        "description": "Rule files, directories of them, and bundles of plugins as bundle:NAME, in order. By default all bundles.",
-    },
-    "rule_matching": {
-        "enum": ["first", "all"],
-        "default": "first",
-        "description": "Whether the first rule that matches an event makes an alert, or each one.",
-    },
-    "priority": {
-        "enum": [priority.name.lower() for priority in Priority] + ["info"],
-        "default": "debug",
-        "description": "Rules that are less urgent are not loaded.",
-    },
-    "rules": {
-        "type": "array",
-        "description": "Enables and disables rules by name or tag, in order, on top of what the rules say themselves.",
-        "items": {
-            "type": "object",
-            "properties": {"enable": CHOICE, "disable": CHOICE},
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-        },
-    },
-    "append_output": {
-        "type": "array",
-        "description": "What is added to the output and the fields of alerts.",
-        "items": {
-            "type": "object",
-            "properties": {
-                "match": {
-                    "type": "object",
-                    "description": "Rules that it is for: those that fit all of these.",
-                    "properties": {
-                        "source": {"type": "string", "description": "Event source."},
-                        "rule": {"type": "string", "description": "Name of the rule."},
-                        "tags": {"type": "array", "items": {"type": "string"}, "description": "The rule has all of these."},
-                    },
-                    "additionalProperties": False,
-                },
-                "extra_output": {"type": "string", "minLength": 1, "description": "Format that is added to the output, behind a blank."},
-                "extra_fields": {
-                    "type": "array",
-                    "description": "Names of fields, and NAME: FORMAT for texts.",
-                    "items": {
-                        "anyOf": [
-                            {"type": "string", "minLength": 1, "description": "the name of a field"},
-                            {
-                                "type": "object",
-                                "minProperties": 1,
-                                "maxProperties": 1,
-                                "additionalProperties": {"type": "string"},
-                                "description": "one NAME: FORMAT",
-                            },
-                        ]
-                    },
-                },
-                "suggested_output": {
-                    "type": "boolean",
-                    "default": False,
-                    "description": "Adds the fields that plugins suggest: container_id=%container.id and the like.",
-                },
-            },
-            "additionalProperties": False,
-        },
-    },
-    "grants": {
-        "type": "object",
-        "description": "What root does for the sensor: files to open for it, and loaders to start.",
-        "properties": {"loaders": {"type": "array", "items": {"type": "string"}, "description": "Loaders of sources; by default ebpf."}},
-        "additionalProperties": {
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "pattern": "^/", "description": "Absolute path of the file."},
-                "mode": {"enum": ["append", "read"], "description": "How it is opened."},
-            },
-            "required": ["path", "mode"],
-            "additionalProperties": False,
-        },
-    },
-    "plugins": {
-        "type": "object",
-        "description": "Which plugins are imported, by the names that `tiercel plugins` lists.",
-        "properties": {
-            "allow": PLUGIN_NAMES | {"description": "Of other distributions, only these."},
-            "deny": PLUGIN_NAMES | {"description": "Not these."},
-        },
-        "additionalProperties": False,
-    },
-}
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {"sources": {"ebpf": {}}, "enrichers": {}, "outputs": {"stdout": {}}}
+"""Components of a configuration that says nothing of their kind."""
 
 
 def compose(host: PluginHost, *, grants: Iterable[str]) -> dict[str, Any]:
@@ -133,40 +33,56 @@ def compose(host: PluginHost, *, grants: Iterable[str]) -> dict[str, Any]:
     """
     names = {"formatter": [cls.name for cls in host.formatters()], "grant": sorted(grants)}
     registries: dict[str, ComponentRegistry[Any]] = {"sources": host.sources(), "enrichers": host.enrichers(), "outputs": host.outputs()}
-    sections = {section: _section(registry, names) for section, registry in registries.items()}
+    sections = {section: _section(section, registry, names) for section, registry in registries.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "properties": {**CORE, **sections},
+        "properties": {**{name: key.schema for name, key in KEYS.items()}, **sections},
         "additionalProperties": False,
     }
 
 
-def _section(registry: ComponentRegistry[Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
+def _section(section: str, registry: ComponentRegistry[Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
+    common = {name: key.schema for name, key in OUTPUT_KEYS.items()} if section == "outputs" else {}
     return {
         "type": "object",
+        "default": DEFAULTS[section],
         "description": f"The {registry.kind}s, by NAME or NAME/LABEL.",
-        "patternProperties": {f"^{re.escape(cls.name)}(/[A-Za-z0-9_.-]+)?$": _component(cls, names) for cls in registry},
+        "patternProperties": {f"^{re.escape(cls.name)}(/[A-Za-z0-9_.-]+)?$": _component(cls, names, common) for cls in registry},
         "additionalProperties": False,
     }
 
 
-def _component(cls: type[Component], names: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The schema of a component with its references turned into the names that exist."""
-    schema = dict(cls.config_schema)
-    schema["properties"] = {
+def _component(cls: type[Component], names: Mapping[str, list[str]], common: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a component with its references turned into the names that exist, and with the core's keys."""
+    schema = cls.config_schema
+    own = {
         name: {**each, "enum": names[each[REFERENCE]]} if isinstance(each, Mapping) and each.get(REFERENCE) in names else each
         for name, each in schema.get("properties", {}).items()
     }
-    return schema
+    return {**schema, "properties": {**own, **common}}
 
 
-def with_defaults(schema: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with the schema's defaults, also of objects inside; JSON Schema itself does not apply them."""
-    found = dict(value)
-    for name, each in schema.get("properties", {}).items():
-        if name not in found and "default" in each:
-            found[name] = each["default"]
-        if isinstance(found.get(name), Mapping):
-            found[name] = with_defaults(each, found[name])
-    return found
+def with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
+    """A valid value with the schema's defaults, also of what is inside mappings and lists; JSON Schema itself does not apply them.
+
+    Alternatives (``anyOf`` and the like) have no defaults. What there is no schema for stays as it is.
+    """
+    if isinstance(value, Mapping):
+        properties = schema.get("properties", {})
+        absent = {name: each["default"] for name, each in properties.items() if name not in value and "default" in each}
+        return {name: with_defaults(_schema_of(schema, name), each) for name, each in {**value, **absent}.items()}
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [with_defaults(items, each) for each in value] if isinstance(items, Mapping) else list(value)
+    return value
+
+
+def _schema_of(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The schema of one value of a mapping; an empty one if there is none."""
+    if name in schema.get("properties", {}):
+        found = schema["properties"][name]
+    else:
+        patterns = schema.get("patternProperties", {})
+        found = next((each for pattern, each in patterns.items() if re.search(pattern, name)), schema.get("additionalProperties"))
+    return found if isinstance(found, Mapping) else {}

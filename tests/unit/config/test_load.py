@@ -10,8 +10,10 @@ import pytest
 from tiercel import ConfigError, Context, Formatter, Host, PluginError, Priority
 from tiercel.config.build import build, formatters
 from tiercel.config.files import Files
+from tiercel.config.grants import Grant
 from tiercel.config.load import load, read
-from tiercel.config.model import Config, Grant, RunOptions, override
+from tiercel.config.model import Config, RunOptions, override
+from tiercel.config.plugin_choice import PluginChoice
 from tiercel.config.rules import rule_texts
 from tiercel.config.validate import apart, validate
 from tiercel.plugins import PluginHost, State
@@ -64,15 +66,17 @@ def test_a_full_configuration(installed: list[Distribution]) -> None:
             "mail/oncall": {"to": ["root@localhost"], "log": "mail-log", "port": 25, "format": "plain", "tls": {"verify": True}},
         },
         grants={"mail-log": Grant("/var/log/mail.log", "append")},
-        allow=None,
-        deny=("broken",),
+        plugins=PluginChoice(deny=("broken",)),
+        delivery={"stdout": {}, "mail/oncall": {}},
     )
     assert {plugin.name: plugin.state for plugin in host.plugins()} == {"broken": State.DENIED, "lab": State.LOADED}
 
 
 def test_an_empty_configuration(installed: list[Distribution]) -> None:
     config, _ = good("", installed)
-    assert config == Config(file="/etc/tiercel/t.yaml", sources={"ebpf": {}}, outputs={"stdout": {"format": "plain"}})
+    assert config == Config(
+        file="/etc/tiercel/t.yaml", sources={"ebpf": {}}, outputs={"stdout": {"format": "plain"}}, delivery={"stdout": {}}
+    )
 
 
 def test_rules_are_chosen_and_outputs_extended(installed: list[Distribution]) -> None:

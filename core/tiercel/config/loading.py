@@ -1,0 +1,31 @@
+"""``rules_files``, ``rule_matching``, ``priority``: which rules are read, and which of them make alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tiercel.alert import Priority
+
+__all__ = ["PRIORITY", "RULES_FILES", "RULE_MATCHING", "parse_priority"]
+
+RULES_FILES: Final[Mapping[str, Any]] = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "description": "Rule files, directories of them, and bundles of plugins as bundle:NAME, in order. By default all bundles.",
+}
+RULE_MATCHING: Final[Mapping[str, Any]] = {
+    "enum": ["first", "all"],
+    "default": "first",
+    "description": "Whether the first rule that matches an event makes an alert, or each one.",
+}
+PRIORITY: Final[Mapping[str, Any]] = {
+    "enum": [priority.name.lower() for priority in Priority] + ["info"],
+    "default": "debug",
+    "description": "Rules that are less urgent are not loaded.",
+}
+
+
+def parse_priority(value: str) -> Priority:
+    """The priority of that name."""
+    return Priority.parse(value)
