@@ -113,6 +113,8 @@ class _Reader:
 
     def format(self) -> Format:
         text, parts, problems = self.text, list[str | FormatField](), list[tuple[str, int]]()
+        if not text:
+            raise FormatError((("empty formatting token: an output says something", 0),))
         at = 1 if text.startswith("*") else 0
         while (percent := text.find("%", at)) >= 0:
             if percent > at:

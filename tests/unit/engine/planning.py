@@ -36,7 +36,7 @@ ABILITIES = Abilities(
 )  # fmt: skip
 
 
-def rule(name: str, condition: Node | str, output: str = "", **more: Any) -> Rule:
+def rule(name: str, condition: Node | str, output: str = "*", **more: Any) -> Rule:
     """A rule; a condition that is text is parsed, checked and restricted to its event types, as the loader does it."""
     types = None
     if isinstance(condition, str):

@@ -84,6 +84,7 @@ def test_the_removed_field_is_not_in_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "offset"),
     [
+        ("", "empty formatting token", 0),
         ("a %", 'expected a field after % (got "%" alone)', 2),
         ("100% sure", "there is no escape for %", 3),
         ("%%proc.name", "invalid formatting syntax", 0),
@@ -126,4 +127,4 @@ def test_any_text_is_an_output_or_refused(text: str) -> None:
         render(parsed(text), {})
     except FormatError as error:
         found = error.problems
-    assert all(0 <= offset < len(text) for _, offset in found)
+    assert all(0 <= offset < max(1, len(text)) for _, offset in found)

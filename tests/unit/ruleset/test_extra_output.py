@@ -15,7 +15,7 @@ from tiercel.ruleset.extra_output import ExtraOutput, with_extra_output
 from tiercel.testing.facts import FactCatalogue, FactEvent
 
 PLAIN = rule("plain", "evt.type = open", "file %fd.name")
-TAGGED = rule("tagged", "evt.type = open", "", tags=("a", "b"))
+TAGGED = rule("tagged", "evt.type = open", "tags", tags=("a", "b"))
 
 
 class Suggesting:
@@ -36,17 +36,17 @@ def outputs(*entries: ExtraOutput) -> list[str]:
 
 
 def test_outputs_grow_where_everything_fits() -> None:
-    assert outputs() == ["file %fd.name", ""]
-    assert outputs(ExtraOutput(output="uid=%proc.uid")) == ["file %fd.name uid=%proc.uid", " uid=%proc.uid"]
-    assert outputs(ExtraOutput(output="x", tags=("b",)), ExtraOutput(output="y", rule="plain")) == ["file %fd.name y", " x"]
-    assert outputs(ExtraOutput(output="x", tags=("b", "c"))) == ["file %fd.name", ""]
-    assert outputs(ExtraOutput(output="x", source="other")) == ["file %fd.name", ""]
-    assert outputs(ExtraOutput(output="x", source="syscall", rule="tagged", tags=("a",)))[1] == " x"
+    assert outputs() == ["file %fd.name", "tags"]
+    assert outputs(ExtraOutput(output="uid=%proc.uid")) == ["file %fd.name uid=%proc.uid", "tags uid=%proc.uid"]
+    assert outputs(ExtraOutput(output="x", tags=("b",)), ExtraOutput(output="y", rule="plain")) == ["file %fd.name y", "tags x"]
+    assert outputs(ExtraOutput(output="x", tags=("b", "c"))) == ["file %fd.name", "tags"]
+    assert outputs(ExtraOutput(output="x", source="other")) == ["file %fd.name", "tags"]
+    assert outputs(ExtraOutput(output="x", source="syscall", rule="tagged", tags=("a",)))[1] == "tags x"
 
 
 def test_suggested_fields_are_added_by_name() -> None:
     wanted = " evt_flags=%evt.flags fd_port=%fd.port proc_uid=%proc.uid"
-    assert outputs(ExtraOutput(suggested=True, rule="plain")) == [f"file %fd.name{wanted}", ""]
+    assert outputs(ExtraOutput(suggested=True, rule="plain")) == [f"file %fd.name{wanted}", "tags"]
 
 
 def test_mistakes_are_told_once_for_each_entry() -> None:

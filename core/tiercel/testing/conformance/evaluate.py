@@ -50,7 +50,7 @@ def evaluation(case: Case, setting: Setting) -> Iterator[str]:
         yield f"expected it to compile, got {error}"
         return
     rule = Rule(
-        name="case", description="", condition=condition, condition_text=case["condition"], output=parse_format("", fields, SOURCE),
+        name="case", description="", condition=condition, condition_text=case["condition"], output=parse_format("*", fields, SOURCE),
         priority=Priority.NOTICE, source=SOURCE, event_types=event_types(condition, known=known),
     )  # fmt: skip
     plan = build([rule], facts, {SOURCE: Abilities(event_types=known)}, generation=1)
