@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import dataclasses
 import gc
 import json
 import signal
@@ -19,22 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.components.base import Context
 from tiercel.config import build
-from tiercel.config.coverage import BLIND
 from tiercel.config.files import Files
-from tiercel.config.load import load, read
-from tiercel.config.model import Config, RunOptions, override
-from tiercel.config.rules import configured, load_rules, rule_texts, running
-from tiercel.config.validate import apart
-from tiercel.engine.engine import Engine
-from tiercel.engine.planner import Plan
-from tiercel.engine.planner import build as plan_rules
+from tiercel.config.model import RunOptions
 from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, say
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
+from tiercel.runtime.generation import prepare
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
-from tiercel.runtime.paths import resolved
 from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.statistics import Statistics
@@ -42,7 +34,6 @@ from tiercel.runtime.statistics import Statistics
 if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
     from tiercel.components.source import Decoder, Source
-    from tiercel.plugins import PluginHost
     from tiercel.runtime.recording import Sink
 
 __all__ = ["main"]
@@ -65,61 +56,28 @@ class Sensor:
         self._supervised = supervised
         self.internal = InternalAlerts(hostname=build.hostname())
         files = Files(supervised, supervised.grants if supervised else ())
-        name, text = read(options.config_file, files=files)
-        config, self._plugins = load(text, name, validate=apart, options=options.options)
-        self._config: Config = override(config, options)
-        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in self._config.grants.items()})
-        rules = load_rules(rule_texts(self._config, self._plugins, files=files), self._plugins)
-        rules = configured(rules, self._config, self._plugins)
-        for warning in rules.warnings:
-            if warning.code not in BLIND:
-                say(str(warning))
-        self.rules = running(rules, self._config)
-        blind = {(each.file, each.line) for each in rules.warnings if each.code in BLIND}
-        blind &= {(rule.file, rule.line) for rule in self.rules}
-        if blind:
-            say(f"{len(blind)} of {len(self.rules)} rules read events or fields that are not collected yet; tiercel check lists them")
+        self.generation = prepare(options, number=1, files=files)
+        for note in self.generation.notes:
+            say(note)
+        config, plugins = self.generation.config, self.generation.plugins
+        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
         self.source, self.decoder = self._build_source()
-        self._paths: dict[str, str] = {}
         self._sink: Sink | None = None
-        self.plan: Plan = self._planned()
-        formatters = build.formatters(self._plugins, privileged=self._host)
-        parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters}
+        parts: dict[str, Any] = {"privileged": self._host, "formatters": build.formatters(plugins, privileged=self._host)}
         self.acks = Acks()
         self.delivery = Delivery(
-            build.build(self._plugins.outputs(), self._config.outputs, **parts),
-            build.build(self._plugins.enrichers(), self._config.enrichers, **parts),
-            self.acks,
+            build.build(plugins.outputs(), config.outputs, **parts), build.build(plugins.enrichers(), config.enrichers, **parts), self.acks
         )
         self._failure: BaseException | None = None
 
-    def _planned(self) -> Plan:
-        """The rules, planned; for a capture of all events without masks, and with all fields."""
-        name, catalogue = self.source.event_source, self._plugins.fields()
-        abilities, extra = type(self.source).abilities(), frozenset[str]()
-        if self._options.capture_all:
-            abilities = dataclasses.replace(abilities, judged_types=frozenset())
-            extra = frozenset(field.name for field in catalogue.fields(name) if not field.absent)
-        return plan_rules(self.rules, catalogue, {name: abilities}, generation=1, extra_fields={name: extra}, resolve=self._resolved)
-
-    def _resolved(self, path: str) -> str | None:
-        """`resolved`, remembered for a capture."""
-        found = resolved(path)
-        if found is not None:
-            self._paths[path] = found
-        return found
-
     def _build_source(self) -> tuple[Source, Decoder]:
-        plugins: PluginHost = self._plugins
-        if len(self._config.sources) != 1:
-            names = ", ".join(self._config.sources) or "none"
-            raise ConfigError.of(self._config.file, f"sources: this version runs exactly one (got {names})")
-        (component_id, options), *_ = self._config.sources.items()
-        source = plugins.sources().get(component_id.partition("/")[0]).from_config(options, self._context(component_id))
-        for cls in plugins.decoders():
+        generation = self.generation
+        component_id = generation.source_id
+        source = generation.source.from_config(generation.config.sources[component_id], self._context(component_id))
+        for cls in generation.plugins.decoders():
             if cls.event_source == source.event_source:
                 return source, cls.from_config({}, self._context(cls.name))
-        raise ConfigError.of(self._config.file, f"source {component_id}: no plugin has a decoder for {source.event_source}")
+        raise ConfigError.of(generation.config.file, f"source {component_id}: no plugin has a decoder for {source.event_source}")
 
     def _context(self, component_id: str) -> Context:
         return Context(component_id, build.hostname(), self._host, {})
@@ -144,14 +102,14 @@ class Sensor:
                 "Tiercel internal: sensor restarted", f"the sensor died; this is restart {number}", fields={"sensor.restarts": number}
             )
         try:
-            source_plan = self.plan.source(self.source.event_source)
+            source_plan = self.generation.source_plan
             await asyncio.to_thread(self.source.open, source_plan)
             source = self.source
             if sink is not None:
                 complete = self._options.capture_all
-                source = recorder = recording(sink, self.source, source_plan, complete=complete, paths=self._paths)
+                source = recorder = recording(sink, self.source, source_plan, complete=complete, paths=self.generation.paths)
             self.decoder.open(source_plan, source.snapshot)
-            engine = Engine(self.plan, matching=self._config.rule_matching, hostname=build.hostname(), origin=self.source.origin)  # type: ignore[arg-type]  # validated
+            engine = self.generation.engine(self.source.origin)
             detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
             statistics = Statistics(self, detector, engine)
             ended = asyncio.Event()
@@ -164,8 +122,7 @@ class Sensor:
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
-            what, where = ("watching", f"alerts to {', '.join(self._config.outputs)}") if sink is None else ("recording", f"to {sink.name}")
-            say(f"{what}: {len(self.rules)} rules, source {type(self.source).name}, {where}")
+            say(self._greeting())
             while not ended.is_set():
                 if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
@@ -188,6 +145,12 @@ class Sensor:
                 self.source.close()
         if self._failure is not None:
             raise self._failure
+
+    def _greeting(self) -> str:
+        rules, source = len(self.generation.rules), self.generation.source.name
+        if self._sink is not None:
+            return f"recording: {rules} rules, source {source}, to {self._sink.name}"
+        return f"watching: {rules} rules, source {source}, alerts to {', '.join(self.generation.config.outputs)}"
 
     def _stop(self) -> None:
         self.acks.stop()
