@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 # Its own tests run where it is installed.
-collect_ignore = ["tiercel_demo"]
+collect_ignore = ["tiercel_crew", "tiercel_demo", "tiercel_shop"]
+
+USER = "nobody"
+"""Whom a sensor without a supervisor runs as where the tests are root's."""
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
 
@@ -36,11 +41,12 @@ def build(project: Path, directory: Path) -> Path:
 class Installation:
     """A virtual environment with tiercel in it, and a directory for the plugins of one test."""
 
-    def __init__(self, python: Path, plugins: Path) -> None:
-        self.python, self.plugins = python, plugins
-        self.configuration = plugins.with_name("empty.yaml")
+    def __init__(self, python: Path, folder: Path) -> None:
+        self.python, self.plugins = python, folder / "plugins"
+        self.plugins.mkdir()
+        self.configuration = folder / "empty.yaml"
         self.configuration.touch()
-        self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(plugins), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.plugins), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def install(self, wheel: Path) -> None:
         """Installs a wheel for this test only."""
@@ -60,10 +66,17 @@ class Installation:
         return dict(found)
 
 
+def public_folder() -> Path:
+    """A directory that every user may enter; pytest's own are the caller's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="tiercel-thirdparty-"))
+    folder.chmod(0o755)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def python(repository: Path) -> Iterator[Path]:
     """The interpreter of an environment that has tiercel as built from this tree; its dependencies are this interpreter's."""
-    directory = tmp_path_factory.mktemp("installation")
+    directory = public_folder()
     wheel = build(repository, directory / "dist")
     call(sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", directory / "venv")
     python = directory / "venv/bin/python"
@@ -71,21 +84,45 @@ def python(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     call(*PIP, "install", "--no-index", "--no-deps", "--target", site, wheel)
     # After the environment's own packages: what is installed there, an older tiercel among it, stays in the background.
     (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    return python
+    yield python
+    shutil.rmtree(directory)
+
+
+def wheel_of(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a stranger's project that lies here."""
+    return build(Path(__file__).with_name(name), tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the demo plugin."""
-    return build(Path(__file__).with_name("tiercel_demo"), tmp_path_factory.mktemp("demo"))
+    """The wheel of the demo plugin: a field."""
+    return wheel_of("tiercel_demo", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the shop: a source with its decoder, fields and rules."""
+    return wheel_of("tiercel_shop", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def crew(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the crew: an enricher and an output."""
+    return wheel_of("tiercel_crew", tmp_path_factory)
 
 
 @pytest.fixture
-def installation(python: Path, tmp_path: Path) -> Installation:
+def folder() -> Iterator[Path]:
+    """A directory of one test that every user may enter."""
+    made = public_folder()
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def installation(python: Path, folder: Path) -> Installation:
     """Tiercel without plugins of strangers."""
-    plugins = tmp_path / "plugins"
-    plugins.mkdir()
-    return Installation(python, plugins)
+    return Installation(python, folder)
 
 
 Plugin = Callable[..., Path]
