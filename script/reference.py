@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Writes docs/reference from what is in the tree: fields, configuration, hooks. The same tree gives the same pages, on every host.
+"""Writes docs/reference from what is in the tree: fields, configuration, hooks, what a running sensor reports.
+
+The same tree gives the same pages, on every host.
 
     /opt/tiercel/venv/bin/python3 script/reference.py
 
@@ -74,7 +76,7 @@ def pages() -> dict[str, str]:
     left_out = [f"{plugin.name}: {plugin.reason}" for plugin in host.problems()]
     if left_out:
         raise SystemExit("plugins that do not load: " + "; ".join(left_out))
-    made = {"fields.md": _fields(host), "configuration.md": _configuration(host), "hooks.md": _hooks()}
+    made = {"fields.md": _fields(host), "configuration.md": _configuration(host), "hooks.md": _hooks(), "operation.md": _operation()}
     return {name: "\n".join([HINT, "", *lines]).rstrip() + "\n" for name, lines in made.items()}
 
 
@@ -308,6 +310,23 @@ def _docstring(text: str) -> Iterator[str]:
             if not entry:
                 section = ""
                 yield ""
+
+
+# ------------------------------------------------------------------------------------------------------------------ operation
+
+
+def _operation() -> Iterator[str]:
+    from tiercel.pipeline.internal import RULES
+
+    yield from (
+        "# Operation",
+        "",
+        "What a running sensor reports of itself; [operating](../operating.md) explains it.",
+        "",
+        "## Internal alerts",
+        "",
+    )
+    yield from _table(("rule", "priority", "when"), [(f"`{r.name}`", r.priority.label, r.description) for r in RULES.values()])
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ def spawn(command: list[str], uid: int, gid: int, *, dies_with_parent: bool) -> 
     """
     ours, theirs = socket.socketpair()
     parent = os.getpid()
-    environment = {k: v for k, v in os.environ.items() if k in ("LANG", "LC_ALL", "TERM", "NO_COLOR", "TZ", "COLUMNS", "FALCO_HOSTNAME")}
+    kept = ("LANG", "LC_ALL", "TERM", "NO_COLOR", "TZ", "COLUMNS", "FALCO_HOSTNAME", "JOURNAL_STREAM")
+    environment = {k: v for k, v in os.environ.items() if k in kept}
     environment |= {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TIERCEL_CHANNEL": str(CHANNEL), "PYTHONDONTWRITEBYTECODE": "1"}
     pid = os.fork()
     if pid == 0:

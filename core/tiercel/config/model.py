@@ -11,6 +11,7 @@ from typing import Any, Final
 from tiercel.alert import Priority
 from tiercel.config.files import absolute
 from tiercel.config.grants import Grant
+from tiercel.config.log import Log
 from tiercel.config.plugin_choice import PluginChoice
 from tiercel.ruleset.extra_output import ExtraOutput
 from tiercel.ruleset.selection import Choice
@@ -43,6 +44,7 @@ class Config:
         outputs: see `sources`.
         grants: name -> grant.
         plugins: which plugins are imported.
+        log: the sensor's log.
         delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
     """
 
@@ -57,6 +59,7 @@ class Config:
     outputs: Mapping[str, Options] = field(default_factory=dict)
     grants: Mapping[str, Grant] = field(default_factory=dict)
     plugins: PluginChoice = field(default_factory=PluginChoice)
+    log: Log = field(default_factory=Log)
     delivery: Mapping[str, Options] = field(default_factory=dict)
 
 

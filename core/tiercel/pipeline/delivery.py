@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tiercel.components.output import Output
     from tiercel.pipeline.acks import Acks, Ticket
 
-__all__ = ["Delivery", "OutputCounters", "say"]
+__all__ = ["Delivery", "OutputCounters"]
+
+_log = logging.getLogger("tiercel.delivery")
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
@@ -108,7 +110,7 @@ class Delivery:
                         async with asyncio.timeout_at(deadline):
                             await enricher.amend(alert)
                     except Exception as e:  # noqa: BLE001  a plugin that raises, or takes too long, never stops an alert
-                        say(f"enricher {type(enricher).name}: {type(e).__name__}: {e}")
+                        _log.warning("enricher %s: %s: %s", type(enricher).name, type(e).__name__, e)
             self._enqueue(alerts, ticket)
             self._unamended.task_done()
 
@@ -136,26 +138,26 @@ class Delivery:
                 await lane.output.deliver(alerts)
             except Retry as e:
                 if not counters.retries:
-                    say(f"output {lane.name}: {e}; trying again until it works")
+                    _log.warning("output %s: %s; trying again until it works", lane.name, e)
                 counters.retries += 1
                 await asyncio.sleep(pause if e.after is None else e.after)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             except Permanent as e:
                 counters.refused += len(alerts)
-                say(f"output {lane.name}: gave up {len(alerts)} alerts: {e}")
+                _log.error("output %s: gave up %d alerts: %s", lane.name, len(alerts), e)
                 return
             except (Exception, asyncio.CancelledError) as e:
                 if isinstance(e, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
                     raise  # it is we who end
                 counters.failures += 1
                 broken += 1
-                say(f"output {lane.name}: {type(e).__name__}: {e}")
+                _log.error("output %s: %s: %s", lane.name, type(e).__name__, e)
                 if broken >= BROKEN_TRIES:
                     lane.broken += 1
                     counters.quarantined = lane.broken >= QUARANTINE_AFTER
                     counters.dropped += len(alerts)
                     if counters.quarantined:
-                        say(f"output {lane.name}: failed on {QUARANTINE_AFTER} batches in a row; it gets no more alerts")
+                        _log.error("output %s: failed on %d batches in a row; it gets no more alerts", lane.name, QUARANTINE_AFTER)
                     return
                 await asyncio.sleep(pause)
             else:
@@ -172,7 +174,7 @@ class Delivery:
                     await lane.output.reopen()
                 except Exception as e:  # noqa: BLE001  the old file stays in use
                     lane.counters.failures += 1
-                    say(f"output {lane.name}: not reopened: {e}")
+                    _log.error("output %s: not reopened: %s", lane.name, e)
 
     def counters(self) -> Mapping[str, OutputCounters]:
         """Output -> its counters."""
@@ -190,8 +192,3 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._open.aclose()
-
-
-def say(message: str) -> None:
-    """One line to the person who started us."""
-    print(f"tiercel: {message}", file=sys.stderr, flush=True)

@@ -9,22 +9,24 @@ import asyncio
 import ctypes
 import gc
 import json
+import logging
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.components.base import Context
 from tiercel.config import build
 from tiercel.config.files import Files
+from tiercel.config.log import Log
 from tiercel.config.model import RunOptions
 from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
-from tiercel.pipeline.delivery import Delivery, say
+from tiercel.pipeline.delivery import Delivery
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
+from tiercel.runtime import logs
 from tiercel.runtime.generation import prepare
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.recording import open_sink
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from tiercel.runtime.recording import Sink
 
 __all__ = ["main"]
+
+_log = logging.getLogger("tiercel.sensor")
 
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
@@ -57,9 +61,10 @@ class Sensor:
         self.internal = InternalAlerts(hostname=build.hostname())
         files = Files(supervised, supervised.grants if supervised else ())
         self.generation = prepare(options, number=1, files=files)
-        for note in self.generation.notes:
-            say(note)
         config, plugins = self.generation.config, self.generation.plugins
+        self._logs = logs.install(config.log)
+        for note in self.generation.notes:
+            _log.warning(note)
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
         self.source, self.decoder = self._build_source()
         self._sink: Sink | None = None
@@ -122,11 +127,12 @@ class Sensor:
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
-            say(self._greeting())
+            _log.info(self._greeting())
             while not ended.is_set():
                 if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
                 self.internal.flush()
+                self._logs.tell()
                 try:
                     await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
                 except TimeoutError:
@@ -140,7 +146,7 @@ class Sensor:
             try:
                 if recorder is not None:
                     recorder.finish()
-                    say(f"recorded {recorder.records} records, {recorder.size} bytes")
+                    _log.info("recorded %d records, %d bytes", recorder.records, recorder.size)
             finally:
                 self.source.close()
         if self._failure is not None:
@@ -170,6 +176,7 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0 after an orderly end, 2 for a mistake of the user, 1 for ours."""
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    logs.install(Log())
     given = json.loads(arguments[0])
     options = RunOptions(
         config_file=Path(given["config_file"]) if given["config_file"] else None,
@@ -187,10 +194,10 @@ def main(arguments: list[str]) -> int:
         asyncio.run(Sensor(options, connect()).run())
     except UserError as e:
         for line in str(e).splitlines():
-            say(line)
+            _log.error("%s", line, extra=logs.PLAIN)
         return 2
     except Exception:  # noqa: BLE001  a bug: its traceback is what we want to see
-        traceback.print_exc()
+        _log.critical("sensor: ended by a bug", exc_info=True, extra=logs.PLAIN)
         return 1
     return 0
 

@@ -153,13 +153,13 @@ def test_what_is_refused_for_good_is_given_up() -> None:
     assert running.safe == [0, 1]
 
 
-def test_a_bug_is_retried_then_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_retried_then_dropped(caplog: pytest.LogCaptureFixture) -> None:
     output = FakeOutput(ValueError("bug"), None, *[KeyError("x")] * BROKEN_TRIES)
     running = run(submitting(("a",), ("b", "c"), ("d",)), {"one": output})
     assert output.accepted == [["a"], ["d"]]
     assert running.counters("one") == (2, 0, 0, 1 + BROKEN_TRIES, 2)
     assert running.safe == [0, 1, 2]
-    assert "output one: ValueError: bug" in capsys.readouterr().err
+    assert "output one: ValueError: bug" in caplog.text
 
 
 def test_an_output_that_breaks_again_and_again_is_left_out() -> None:
@@ -212,7 +212,7 @@ def test_reopen_waits_for_the_batch() -> None:
     assert output.log.count("deliver") == 2
 
 
-def test_a_file_that_cannot_be_reopened(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_reopened(caplog: pytest.LogCaptureFixture) -> None:
     class Stubborn(FakeOutput):
         async def reopen(self) -> None:
             raise OSError("no space")
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_reopened(capsys: pytest.CaptureFixture[str]) -> N
 
     output = Stubborn()
     assert run(body, {"one": output}).counters("one") == (1, 0, 0, 1, 0)
-    assert "not reopened: no space" in capsys.readouterr().err
+    assert "not reopened: no space" in caplog.text
 
 
 def test_what_cannot_be_delivered_in_time_stays_with_the_source() -> None:
@@ -254,7 +254,7 @@ class TestEnrichers:
         assert run(submitting(("a", "b")), {"one": output}, {"e": FakeEnricher(amend)}).safe == [0]
         assert output.accepted == [["A", "B"]]
 
-    def test_one_that_fails_or_hangs_stops_no_alert(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_that_fails_or_hangs_stops_no_alert(self, caplog: pytest.LogCaptureFixture) -> None:
         async def amend(alert: Alert) -> None:
             if alert.rule == "a":
                 raise ValueError("bug")
@@ -263,7 +263,7 @@ class TestEnrichers:
         output = FakeOutput()
         assert run(submitting(("a", "b")), {"one": output}, {"e": FakeEnricher(amend)}).safe == [0]
         assert output.accepted == [["a", "b"]]
-        err = capsys.readouterr().err
+        err = caplog.text
         assert "enricher fake: ValueError: bug" in err
         assert "enricher fake: TimeoutError" in err
 
