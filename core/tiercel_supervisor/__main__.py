@@ -71,23 +71,16 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
     return reads, appends, config
 
 
-def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...]]:
-    """Files and loaders that the command line and the configuration grant."""
+def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], tuple[str, ...]]:
+    """Files, loaders and variables of the environment that the command line and the configuration grant."""
     reads, appends, config = named_paths(arguments)
-    if config is None and os.path.exists(CONFIG):
-        config = CONFIG
-        reads.append(CONFIG)
-    files: dict[str, Grant] = {}
-    loaders: tuple[str, ...] = ("ebpf",)
-    if config is not None:
-        child = subprocess.run(
-            [sys.executable, "-I", "-S", str(HERE / "grants.py"), os.path.abspath(config)], capture_output=True, text=True, check=False
-        )
-        if child.returncode:
-            fail(child.stderr.strip().splitlines()[-1] if child.stderr.strip() else f"{config}: cannot be read")
-        section = json.loads(child.stdout)
-        files |= {name: Grant(g["path"], g["mode"]) for name, g in section["files"].items()}
-        loaders = tuple(section["loaders"])
+    command = [sys.executable, "-I", "-S", str(HERE / "grants.py"), os.path.abspath(config or CONFIG)]
+    child = subprocess.run(command + ["optional"] * (config is None), capture_output=True, text=True, check=False)
+    if child.returncode:
+        fail(child.stderr.strip().splitlines()[-1] if child.stderr.strip() else f"{config or CONFIG}: cannot be read")
+    section = json.loads(child.stdout)
+    files = {name: Grant(g["path"], g["mode"]) for name, g in section["files"].items()}
+    reads += [path for path in section["read"] if path not in map(os.path.abspath, reads)]
     for path in reads:
         real = os.path.realpath(path)
         names = [""] if not os.path.isdir(real) else [f"/{n}" for n in sorted(os.listdir(real)) if n.endswith((".yaml", ".yml"))]
@@ -96,7 +89,7 @@ def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...]]:
     for path in appends:
         folder, name = os.path.split(os.path.abspath(path))
         files[f"append:{os.path.abspath(path)}"] = Grant(os.path.join(os.path.realpath(folder), name), "append")
-    return files, loaders
+    return files, tuple(section["loaders"]), tuple(section["environment"])
 
 
 def statistics(*, for_writing: bool) -> int:
@@ -110,10 +103,11 @@ def statistics(*, for_writing: bool) -> int:
 class Supervisor:
     """Keeps one sensor running."""
 
-    def __init__(self, broker: Broker, command: list[str], uid: int, gid: int) -> None:
-        """Starts nothing yet."""
+    def __init__(self, broker: Broker, command: list[str], uid: int, gid: int, environment: tuple[str, ...]) -> None:
+        """Starts nothing yet. Of the environment, the sensor gets the variables of these names too."""
         self._broker, self._command = broker, command
         self._uid, self._gid = uid, gid
+        self._environment = environment
         self._stopping = False
         self._pid = 0
 
@@ -126,7 +120,7 @@ class Supervisor:
 
     def _one_life(self, restarts: int) -> int:
         """Runs one sensor to its end; its wait status."""
-        self._pid, channel = spawn(self._command, self._uid, self._gid, dies_with_parent=True)
+        self._pid, channel = spawn(self._command, self._uid, self._gid, dies_with_parent=True, extra=self._environment)
         poll = select.poll()
         poll.register(channel, select.POLLIN)
         poll.register(self._wakeup[0], select.POLLIN)
@@ -189,13 +183,13 @@ def main(arguments: list[str]) -> int:
     if user is None:
         fail(f"user {USER!r}: not found; create it with: useradd --system --no-create-home --shell /usr/sbin/nologin {USER}")
     uid, gid = user
-    files, granted = grants_of(arguments)
+    files, granted, environment = grants_of(arguments)
     running = starts_sensor(arguments)
     journal = os.memfd_create("tiercel-journal", os.MFD_CLOEXEC)
     os.ftruncate(journal, JOURNAL_BYTES)
     broker = Broker(files=files, loaders=Loaders(SITE, granted), uid=uid, gid=gid, gifts=(journal, statistics(for_writing=running)))
     command = [sys.executable, "-P", "-m", "tiercel", *arguments]
-    supervisor = Supervisor(broker, command, uid, gid)
+    supervisor = Supervisor(broker, command, uid, gid, environment)
     return supervisor.run() if running else supervisor.run_once()
 
 

@@ -31,16 +31,25 @@ def account() -> tuple[int, int] | None:
     return (entry.pw_uid, entry.pw_gid) if entry.pw_uid else None
 
 
-def spawn(command: list[str], uid: int, gid: int, *, dies_with_parent: bool) -> tuple[int, socket.socket]:
+def spawn(
+    command: list[str], uid: int, gid: int, *, dies_with_parent: bool, extra: tuple[str, ...] = ()
+) -> tuple[int, socket.socket]:  # fmt: skip
     """Starts a command as another user, without capabilities, with a socket to this process as descriptor `CHANNEL`.
+
+    Args:
+        command: program and arguments.
+        uid: the user.
+        gid: the user's group, its only one.
+        dies_with_parent: it is told to end when this process ends.
+        extra: names of variables that it gets of our environment, beside those that say how to print.
 
     Returns:
         Its pid, and this side of the socket.
     """
     ours, theirs = socket.socketpair()
     parent = os.getpid()
-    kept = ("LANG", "LC_ALL", "TERM", "NO_COLOR", "TZ", "COLUMNS", "FALCO_HOSTNAME", "JOURNAL_STREAM")
-    environment = {k: v for k, v in os.environ.items() if k in kept}
+    handed_on = {"LANG", "LC_ALL", "TERM", "NO_COLOR", "TZ", "COLUMNS", "FALCO_HOSTNAME", "JOURNAL_STREAM", *extra}
+    environment = {k: v for k, v in os.environ.items() if k in handed_on}
     environment |= {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TIERCEL_CHANNEL": str(CHANNEL), "PYTHONDONTWRITEBYTECODE": "1"}
     pid = os.fork()
     if pid == 0:

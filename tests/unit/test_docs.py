@@ -130,7 +130,7 @@ def test_python_runs(page: Path, place: str, text: str, packages: Packages) -> N
 class Unread(Files):
     """Files that the documentation names and that are not here: empty."""
 
-    def read(self, path: Path) -> str:
+    def read(self, path: Path, *, limit: int | None = None) -> str:
         return ""
 
     def expand(self, path: Path) -> list[Path]:

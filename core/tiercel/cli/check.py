@@ -117,21 +117,21 @@ class Examined:
 
 def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...]) -> Examined:
     """Looks at configuration, components and rule files, and finds everything that is wrong with them."""
+    from tiercel.config.load import ConfigText, read
     from tiercel.config.load import examine as examine_config
-    from tiercel.config.load import read
     from tiercel.config.model import RunOptions, override
     from tiercel.config.rules import configured, load_rules, readable_texts, running
     from tiercel.config.validate import validate
 
     reader = setting.reader()
-    text, name = "", str(config_file or "")
+    read_texts = ConfigText("", str(config_file or ""))
     try:
-        name, text = read(config_file, files=reader)
+        read_texts = read(config_file, files=reader)
         config, host, problems = examine_config(
-            text, name, validate=validate, distributions=setting.distributions, options=options
+            *read_texts, validate=validate, distributions=setting.distributions, options=options
         )  # fmt: skip
     except ConfigError as error:
-        return Examined(config_file=name, problems=with_snippets(error.diagnostics, {name: text}))
+        return Examined(config_file=read_texts.file, problems=with_snippets(error.diagnostics, read_texts.texts()))
     warn_of_plugins(host)
     config = override(config, RunOptions(rules=rules))
     if not problems:
@@ -152,7 +152,7 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...],
     return Examined(
         config_file=config.file or BUILT_IN,
         files=[*texts, *((problem.file, None) for problem in unreadable if problem.code == FILE_READ)],
-        problems=with_snippets(problems, {name: text, **dict(texts)}),
+        problems=with_snippets(problems, {**read_texts.texts(), **dict(texts)}),
         rules=count,
         running=would_run,
         skipped=skipped,

@@ -25,9 +25,8 @@ def command(setting: Setting, *, config_file: Path | None, as_json: bool, verbos
     from tiercel.config.load import examine, read
     from tiercel.config.validate import validate
 
-    file, text = read(config_file, files=setting.reader())
     # Mistakes elsewhere in the file do not matter here.
-    _, host, _ = examine(text, file, validate=validate, distributions=setting.distributions)
+    _, host, _ = examine(*read(config_file, files=setting.reader()), validate=validate, distributions=setting.distributions)
     plugins = host.plugins()
     if as_json:
         print_json([dataclasses.asdict(plugin) | {"state": plugin.state.value} for plugin in plugins])

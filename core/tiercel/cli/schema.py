@@ -27,7 +27,6 @@ def command(setting: Setting, *, of_rules: bool, config_file: Path | None) -> No
     from tiercel.config.schema import compose
     from tiercel.config.validate import validate
 
-    name, text = read(config_file, files=setting.reader())
     # Mistakes elsewhere in the file do not matter here: it says which plugins are loaded, and which grants there are.
-    config, host, _ = examine(text, name, validate=validate, distributions=setting.distributions)
+    config, host, _ = examine(*read(config_file, files=setting.reader()), validate=validate, distributions=setting.distributions)
     print_json(compose(host, grants=config.grants))

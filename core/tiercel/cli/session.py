@@ -118,8 +118,7 @@ def open_session(
     from tiercel.config.validate import validate
 
     files = setting.reader()
-    file, text = read(config_file, files=files)
-    config, host = load(text, file, validate=validate, distributions=setting.distributions, options=options)
+    config, host = load(*read(config_file, files=files), validate=validate, distributions=setting.distributions, options=options)
     warn_of_plugins(host)
     return Session(override(config, RunOptions(rules=rules)), host, files)
 

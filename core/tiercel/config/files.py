@@ -32,20 +32,25 @@ class Files:
         self._host = host
         self._grants = frozenset(grants)
 
-    def read(self, path: Path) -> str:
+    def read(self, path: Path, *, limit: int | None = None) -> str:
         """The text of a file.
+
+        Args:
+            path: the file.
+            limit: characters that it has at most; by default `MAX_LENGTH`.
 
         Raises:
             OSError: it cannot be read.
             UnicodeDecodeError: it is not UTF-8.
-            tiercel.UserError: the grant is refused, or the file is larger than `MAX_LENGTH`.
+            tiercel.UserError: the grant is refused, or the file is larger than the limit.
         """
+        limit = MAX_LENGTH if limit is None else limit
         grant = READ + absolute(path)
         opened = path if self._host is None or grant not in self._grants else self._host.open_granted(grant)
         with open(opened, encoding="utf-8") as file:  # noqa: PTH123  a path or a descriptor
-            text = file.read(MAX_LENGTH + 1)
-        if len(text) > MAX_LENGTH:
-            msg = f"too large (expected at most {MAX_LENGTH:,} characters)"
+            text = file.read(limit + 1)
+        if len(text) > limit:
+            msg = f"too large (expected at most {limit:,} characters)"
             raise UserError(msg)
         return text
 
@@ -73,6 +78,21 @@ class Files:
         if READ + absolute(path) in self._grants or not path.is_dir():  # a granted file may lie where this process cannot look
             return [path]
         files = (each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIX))
+        return sorted(each for each in files if each.is_file())
+
+    def fragments(self, directory: Path) -> list[Path]:
+        """The fragments of configuration in a directory, by name: its YAML files but hidden ones; none if there is no directory.
+
+        Raises:
+            OSError: the directory cannot be listed.
+        """
+        granted = self._granted_below(directory)
+        if granted:
+            return granted
+        try:
+            files = [each for each in directory.iterdir() if each.suffix in SUFFIXES and not each.name.startswith(".")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         return sorted(each for each in files if each.is_file())
 
     def tests(self, path: Path) -> list[Path]:

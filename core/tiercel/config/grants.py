@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["LOADERS", "SCHEMA", "Grant", "parse"]
+__all__ = ["ENVIRONMENT", "LOADERS", "SCHEMA", "Grant", "names", "parse"]
 
 LOADERS: Final = "loaders"
-"""The key of the section that is no name of a file."""
+"""Key of the section that is no name of a file: loaders that root starts."""
+ENVIRONMENT: Final = "environment"
+"""Key of the section that is no name of a file: variables that root's environment hands on."""
 SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "default": {},
     "description": "What root does for the sensor: files to open for it, and loaders to start.",
-    "properties": {LOADERS: {"type": "array", "items": {"type": "string"}, "description": "Loaders of sources; by default ebpf."}},
+    "properties": {
+        LOADERS: {"type": "array", "items": {"type": "string"}, "description": "Loaders of sources; by default ebpf."},
+        ENVIRONMENT: {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+            "description": "Variables of root's environment that the sensor sees too, for secrets as env:NAME.",
+        },
+    },
     "additionalProperties": {
         "type": "object",
         "properties": {
@@ -42,4 +51,9 @@ class Grant:
 
 def parse(value: Mapping[str, Any]) -> dict[str, Grant]:
     """The files by the names of their grants."""
-    return {name: Grant(each["path"], each["mode"]) for name, each in value.items() if name != LOADERS}
+    return {name: Grant(value[name]["path"], value[name]["mode"]) for name in names(value)}
+
+
+def names(value: object) -> list[str]:
+    """Names of the files of a section that may not be valid."""
+    return [name for name in value if name not in SCHEMA["properties"]] if isinstance(value, Mapping) else []

@@ -6,12 +6,12 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from tiercel.config import plugin_choice
-from tiercel.config.document import CODE, Document, parse
+from tiercel.config import grants, plugin_choice
+from tiercel.config.document import CODE, MAX_LENGTH, Document
 from tiercel.config.files import Files, why_unreadable
-from tiercel.config.grants import LOADERS
+from tiercel.config.fragments import merged
 from tiercel.config.keys import KEYS, OUTPUT_KEYS
 from tiercel.config.model import DEFAULT_FILE, Config
 from tiercel.config.overrides import overridden
@@ -20,7 +20,11 @@ from tiercel.errors import ConfigError, Diagnostic, PluginError, UserError
 from tiercel.plugins import PluginHost
 from tiercel.registry import ComponentRegistry
 
-__all__ = ["Validate", "examine", "load", "read"]
+__all__ = ["FRAGMENTS", "ConfigText", "Validate", "examine", "load", "read"]
+
+FRAGMENTS: Final = "config.d"
+"""Directory beside the main file whose files go on with it."""
+MAX_FRAGMENTS: Final = 200
 
 
 class Validate(Protocol):
@@ -30,34 +34,68 @@ class Validate(Protocol):
         """All problems of the document."""
 
 
-def read(path: pathlib.Path | None, *, files: Files) -> tuple[str, str]:
-    """Name and text of the configuration.
+class ConfigText(NamedTuple):
+    """What the files of a configuration say.
+
+    Attributes:
+        text: the main file's YAML; "" if there is none.
+        file: its name; "" for the built-in configuration.
+        fragments: name and text of each file of ``config.d``, in order.
+    """
+
+    text: str
+    file: str
+    fragments: tuple[tuple[str, str], ...] = ()
+
+    def texts(self) -> dict[str, str]:
+        """All texts by the names of their files."""
+        return {self.file: self.text, **dict(self.fragments)}
+
+
+def read(path: pathlib.Path | None, *, files: Files) -> ConfigText:
+    """The texts of the configuration: its main file, and the fragments in the directory `FRAGMENTS` beside it.
 
     Args:
-        path: the file; None for `DEFAULT_FILE` if it exists, else the built-in configuration, which is empty and has no name.
+        path: the main file; None for `DEFAULT_FILE` if it exists, else the built-in configuration, which is empty and has no name.
         files: how files are read.
 
     Raises:
-        tiercel.ConfigError: it cannot be read.
+        tiercel.ConfigError: with every file that cannot be read.
     """
-    if path is None:
-        if not DEFAULT_FILE.exists():
-            return "", ""
-        path = DEFAULT_FILE
+    main = DEFAULT_FILE if path is None else path
+    directory = main.parent / FRAGMENTS
+    problems: list[Diagnostic] = []
+    texts: list[tuple[str, str]] = []
+    wanted = [] if path is None and not DEFAULT_FILE.exists() else [main]
     try:
-        return str(path), files.read(path)
-    except (OSError, UnicodeDecodeError, UserError) as error:
-        raise ConfigError([Diagnostic(str(path), 0, 0, CODE, f"cannot be read: {why_unreadable(error)}")]) from error
+        wanted += (fragments := files.fragments(directory))
+        if len(fragments) > MAX_FRAGMENTS:
+            message = f"too many files (got {len(fragments)}, expected at most {MAX_FRAGMENTS})"
+            raise ConfigError([Diagnostic(str(directory), 0, 0, CODE, message)])
+    except OSError as error:
+        problems.append(Diagnostic(str(directory), 0, 0, CODE, f"cannot be read: {why_unreadable(error)}"))
+    for each in wanted:
+        try:
+            texts.append((str(each), files.read(each, limit=MAX_LENGTH)))
+        except (OSError, UnicodeDecodeError, UserError) as error:
+            problems.append(Diagnostic(str(each), 0, 0, CODE, f"cannot be read: {why_unreadable(error)}"))
+    if problems:
+        raise ConfigError(problems)
+    if wanted[:1] == [main]:
+        return ConfigText(texts[0][1], texts[0][0], tuple(texts[1:]))
+    return ConfigText("", "", tuple(texts))
 
 
 def load(
-    text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None, options: Sequence[str] = ()
+    text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
 ) -> tuple[Config, PluginHost]:  # fmt: skip
     """Parses a configuration, loads the plugins that it allows, and validates it against their schemas.
 
     Args:
-        text: the YAML.
-        file: name for messages.
+        text: the main file's YAML.
+        file: its name, for messages.
+        fragments: name and text of each file that goes on with it, in order.
         validate: how to check it against the schema: in this process, or in a child.
         distributions: where to look for plugins; by default all that are installed.
         options: ``KEY=VALUE`` of the command line (`tiercel.config.overrides`).
@@ -66,14 +104,15 @@ def load(
         tiercel.ConfigError: with all problems of the file.
         tiercel.PluginError: two plugins clash.
     """
-    config, host, problems = examine(text, file, validate=validate, distributions=distributions, options=options)
+    config, host, problems = examine(text, file, fragments, validate=validate, distributions=distributions, options=options)
     if problems:
         raise ConfigError(problems)
     return config, host
 
 
 def examine(
-    text: str, file: str, *, validate: Validate, distributions: Iterable[Distribution] | None = None, options: Sequence[str] = ()
+    text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
 ) -> tuple[Config, PluginHost, list[Diagnostic]]:  # fmt: skip
     """`load` for those who go on to look for more problems: returns those of the file, and then only its rule files, if any.
 
@@ -81,14 +120,13 @@ def examine(
         tiercel.ConfigError: it is no YAML, or does not say clearly which plugins may be loaded.
         tiercel.PluginError: two plugins clash.
     """
-    document = overridden(parse(text, file), options)
+    document = overridden(merged(text, file, fragments), options)
     chosen = plugin_choice.choose(document)
     host = PluginHost(allow=chosen.allow, deny=chosen.deny, distributions=distributions)
     host.load()
-    value = _normalised(document.value, file)
+    value = _normalised(document)
     registries: dict[str, ComponentRegistry[Any]] = {"sources": host.sources(), "enrichers": host.enrichers(), "outputs": host.outputs()}
-    granted = value.get("grants")
-    schema = compose(host, grants=[name for name in granted if name != LOADERS] if isinstance(granted, Mapping) else [])
+    schema = compose(host, grants=grants.names(value.get("grants")))
     hints = {section: _hint(registry) for section, registry in registries.items()}
     problems = validate(dataclasses.replace(document, value=value), schema, hints=hints) if value else []
     if problems:
@@ -108,22 +146,22 @@ def _made(value: Mapping[str, Any], file: str) -> Config:
     return Config(file=file, sources=value["sources"], enrichers=value["enrichers"], outputs=outputs, delivery=delivery, **own)
 
 
-def _normalised(value: Mapping[str, Any], file: str) -> dict[str, Any]:
-    """The value with ``name:`` meaning ``name: {}`` for components, priorities in any case, and rule files by their absolute paths.
+def _normalised(document: Document) -> dict[str, Any]:
+    """The value, not validated yet, in the forms that the schema has.
 
-    Args:
-        value: the value, not validated yet.
-        file: rule files are relative to its directory.
+    ``name:`` means ``name: {}`` for components, priorities are written in any case, and rule files are relative to the directory of the
+    file that names them.
     """
-    found = dict(value)
+    found = dict(document.value)
     for section in SECTIONS:
         if isinstance(found.get(section), Mapping):
             found[section] = {name: {} if options is None else options for name, options in found[section].items()}
     if isinstance(found.get("priority"), str):
         found["priority"] = found["priority"].lower()
     if isinstance(found.get("rules_files"), list):
-        directory = pathlib.Path(file).absolute().parent
-        found["rules_files"] = [_absolute(name, directory) for name in found["rules_files"]]
+        origins = (document.origin(("rules_files", index)) for index in range(len(found["rules_files"])))
+        directories = [pathlib.Path(at.file or document.file).absolute().parent for at in origins]
+        found["rules_files"] = [_absolute(name, directory) for name, directory in zip(found["rules_files"], directories, strict=True)]
     return found
 
 

@@ -5,11 +5,12 @@ jsonschema's own messages quote the value, which may be a secret; so all message
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from tiercel.config.document import Document, Path
 from tiercel.config.schema import SECTIONS
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["apart", "validate"]
 
+MAX_PROBLEMS: Final = 300
+"""Of one validation."""
+MAX_SHOWN: Final = 100
+"""Characters of a value that a message shows."""
 TYPES: Final = {
     dict: "a mapping",
     list: "a list",
@@ -56,14 +61,35 @@ LIMITS: Final = {
 }
 
 
+class _Found(NamedTuple):
+    """A problem that has no place yet."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+
+
 def validate(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, str]) -> list[Diagnostic]:
-    """All problems of a document, in the order of their places.
+    """All problems of a document, in the order of their places; at most `MAX_PROBLEMS`.
 
     Args:
         document: the file.
         schema: from `tiercel.config.schema.compose`.
         hints: section -> what else may explain an unknown name in it; "" for nothing.
     """
+    return _located(document, _problems(document.value, schema, hints))
+
+
+def _located(document: Document, found: Iterable[_Found]) -> list[Diagnostic]:
+    problems = {document.problem(each.path, each.message, at_key=each.at_key) for each in found}
+
+    def place(problem: Diagnostic) -> tuple[Any, ...]:
+        return problem.file != document.file, problem.file, problem.line, problem.column, problem.message
+
+    return sorted(problems, key=place)
+
+
+def _problems(value: Any, schema: Mapping[str, Any], hints: Mapping[str, str]) -> list[_Found]:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
@@ -71,44 +97,91 @@ def validate(document: Document, schema: Mapping[str, Any], *, hints: Mapping[st
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = ".".join(str(part) for part in error.absolute_path)
-        return [document.problem((), f"a component's schema is not valid JSON Schema at {where}; tell its author")]
-    errors = Draft202012Validator(schema).iter_errors(document.value)
-    problems = [problem for error in errors for problem in _explain(document, error, hints)]
-    return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message))
+        return [_Found((), f"a component's schema is not valid JSON Schema at {where}; tell its author")]
+    errors = Draft202012Validator(schema).iter_errors(value)
+    found = list(itertools.islice((problem for error in errors for problem in _explain(schema, error, hints)), MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        found[MAX_PROBLEMS:] = [_Found((), f"more than {MAX_PROBLEMS} problems; the others are not shown")]
+    return found
 
 
-def _explain(document: Document, error: ValidationError, hints: Mapping[str, str]) -> Iterator[Diagnostic]:
+def _explain(root: Mapping[str, Any], error: ValidationError, hints: Mapping[str, str]) -> Iterator[_Found]:
     path: Path = tuple(error.absolute_path)
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     kind, limit, value = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
     if kind == "additionalProperties" and isinstance(value, Mapping):
-        yield from _unknown_keys(document, path, value, schema, hints)
+        yield from _unknown_keys(path, value, schema, hints)
         return
     if kind == "required":
         for name in limit:
             if name not in value:
                 description = schema.get("properties", {}).get(name, {}).get("description", "")
-                yield document.problem(path, f'missing option "{name}"' + (f": {description}" if description else ""), at_key=True)
+                yield _Found(path, f'missing option "{name}"' + (f": {description}" if description else ""), at_key=True)
         return
-    got = "a secret value" if schema.get("writeOnly") else json.dumps(value, ensure_ascii=False, default=str)
+    got = "a secret value" if _is_secret(root, error) else _shown(value)
     if kind == "type":
         wanted = " or ".join(EXPECTED.get(each, each) for each in ([limit] if isinstance(limit, str) else limit))
-        yield document.problem(path, f"expected {wanted} (got {TYPES.get(type(value), type(value).__name__)})")
+        yield _Found(path, f"expected {wanted} (got {_named(value)})")
     elif kind == "enum":
-        near = suggest(str(value), map(str, limit)) if isinstance(value, str) else ""
+        near = suggest(str(value), map(str, limit)) if isinstance(value, str) and got != "a secret value" else ""
         known = ", ".join(map(str, limit)) or "nothing, because there is none"
-        yield document.problem(path, f"expected one of: {known} (got {got}){near}")
+        yield _Found(path, f"expected one of: {known} (got {got}){near}")
     elif kind in LIMITS:
-        yield document.problem(path, f"expected {LIMITS[kind].format(limit)} (got {got})")
-    elif kind == "anyOf" and all(form.get("description") for form in limit):
-        yield document.problem(path, f"expected {' or '.join(form['description'] for form in limit)} (got {got})")
+        yield _Found(path, f"expected {LIMITS[kind].format(limit)} (got {got})")
+    elif kind in ("anyOf", "oneOf"):
+        fitting = _of_fitting_form(error)
+        if fitting:
+            for each in fitting:
+                yield from _explain(root, each, hints)
+        elif all(form.get("description") for form in limit):
+            yield _Found(path, f"expected {' or '.join(form['description'] for form in limit)} (got {got})")
+        else:
+            yield _Found(path, f"has none of the forms that it may have (got {got})")
     else:
-        yield document.problem(path, f"does not satisfy the schema's {kind} (got {got})")
+        yield _Found(path, f"does not satisfy the schema's {kind} (got {got})")
 
 
-def _unknown_keys(
-    document: Document, path: Path, value: Mapping[str, Any], schema: Mapping[str, Any], hints: Mapping[str, str]
-) -> Iterator[Diagnostic]:
+def _of_fitting_form(error: ValidationError) -> list[ValidationError]:
+    """The errors within the one alternative whose type the value has; none if there are several such, or none."""
+    forms: dict[Any, list[ValidationError]] = {}
+    for each in error.context or ():
+        forms.setdefault(each.relative_schema_path[0], []).append(each)
+    fitting = [errors for errors in forms.values() if not any(each.validator == "type" and not each.relative_path for each in errors)]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def _is_secret(root: Mapping[str, Any], error: ValidationError) -> bool:
+    """Whether the value may be a secret: its schema, one around it or one of its alternatives says so, or it is not known which is its."""
+    at: Any = root
+    for step in error.absolute_schema_path:
+        if isinstance(at, Mapping) and at.get("writeOnly"):
+            return True
+        try:
+            at = at[step]
+        except (KeyError, IndexError, TypeError):
+            return True
+    return _has_secrets(error.schema)
+
+
+def _has_secrets(schema: Any) -> bool:
+    if isinstance(schema, Mapping):
+        return bool(schema.get("writeOnly")) or any(_has_secrets(each) for each in schema.values())
+    return isinstance(schema, list) and any(_has_secrets(each) for each in schema)
+
+
+def _named(value: Any) -> str:
+    return TYPES.get(type(value), type(value).__name__)
+
+
+def _shown(value: Any) -> str:
+    """A value for a message: never what is in a list or mapping, since that may be a secret."""
+    if isinstance(value, Mapping | list):
+        return f"{_named(value)} of {len(value)}"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
+
+
+def _unknown_keys(path: Path, value: Mapping[str, Any], schema: Mapping[str, Any], hints: Mapping[str, str]) -> Iterator[_Found]:
     import re
 
     patterns = schema.get("patternProperties", {})
@@ -123,41 +196,26 @@ def _unknown_keys(
         if key in schema.get("properties", {}) or any(re.search(pattern, key) for pattern in patterns):
             continue
         if noun != "option" and key.partition("/")[0] in known:
-            message = f'bad label in "{key}" (expected letters, digits, - _ and . after the slash)'
+            message = f'bad label in "{key:.100}" (expected letters, digits, - _ and . after the slash)'
         else:
             near = suggest(key.partition("/")[0] if noun != "option" else key, known)
-            message = f'unknown {noun} "{key}"{near}; known: {", ".join(sorted(known)) or "none"}{hint}'
-        yield document.problem((*path, key), message, at_key=True)
+            message = f'unknown {noun} "{key:.100}"{near}; known: {", ".join(sorted(known)) or "none"}{hint}'
+        yield _Found((*path, key), message, at_key=True)
 
 
 def apart(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, str]) -> list[Diagnostic]:
     """`validate` in a child process, which takes jsonschema's memory with it when it exits."""
-    request = {
-        "file": document.file,
-        "value": document.value,
-        "keys": [[path, place] for path, place in document.keys.items()],
-        "values": [[path, place] for path, place in document.values.items()],
-        "options": [[path, option] for path, option in document.options.items()],
-        "schema": schema,
-        "hints": hints,
-    }
+    request = {"value": document.value, "schema": schema, "hints": hints}
     # The child sees what this process sees, wherever it was installed or started from.
     command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import answer; answer()"]
     done = subprocess.run(command, input=json.dumps(request, default=str), capture_output=True, text=True, check=False)
     if done.returncode:
         msg = f"the validation of {document.file} failed:\n{done.stderr}"
         raise RuntimeError(msg)
-    return [Diagnostic(*fields) for fields in json.loads(done.stdout)]
+    return _located(document, (_Found(tuple(path), message, at_key) for path, message, at_key in json.loads(done.stdout)))
 
 
 def answer() -> None:
     """The child's side of `apart`."""
     request = json.load(sys.stdin)
-    options = {tuple(path): option for path, option in request["options"]}
-    document = Document(request["file"], request["value"], _places(request["keys"]), _places(request["values"]), options)
-    problems = validate(document, request["schema"], hints=request["hints"])
-    json.dump([(each.file, each.line, each.column, each.code, each.message) for each in problems], sys.stdout)
-
-
-def _places(pairs: Iterable[tuple[list[str | int], tuple[int, int]]]) -> dict[Path, tuple[int, int]]:
-    return {tuple(path): place for path, place in pairs}
+    json.dump(_problems(request["value"], request["schema"], request["hints"]), sys.stdout)

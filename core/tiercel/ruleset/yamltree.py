@@ -38,11 +38,13 @@ class Scalar:
         place: where it is.
         value: the text, quotes and folding undone.
         style: "" for plain, or one of ``'``, ``"``, ``|`` and ``>``.
+        tag: the tag that is written before it; "" for none. The same for the other nodes.
     """
 
     place: Place
     value: str
     style: str = ""
+    tag: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -56,6 +58,7 @@ class Sequence:
 
     place: Place
     items: list[YamlNode] = field(default_factory=list)
+    tag: str = ""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Mapping:
     pairs: list[tuple[YamlNode, YamlNode]] = field(default_factory=list)
     key: YamlNode | None = None
     """The key whose value is being read."""
+    tag: str = ""
 
 
 YamlNode = Scalar | Sequence | Mapping
@@ -148,9 +152,10 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             size = 1 + len(event.value) // CHARACTERS
             self.grow(size, event)
-            self.add(Scalar(_place(event), event.value, event.style or ""), event.anchor, size)
+            self.add(Scalar(_place(event), event.value, event.style or "", event.tag or ""), event.anchor, size)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            node = Mapping(_place(event)) if isinstance(event, yaml.MappingStartEvent) else Sequence(_place(event))
+            kind: type[Mapping | Sequence] = Mapping if isinstance(event, yaml.MappingStartEvent) else Sequence
+            node = kind(_place(event), tag=event.tag or "")
             if len(self.open) == MAX_DEPTH:
                 raise YamlError(f"nested too deep (expected at most {MAX_DEPTH} levels)", node.place.line, node.place.column)
             self.open.append(node)

@@ -76,8 +76,7 @@ def prepare(options: RunOptions, *, number: int, files: Files) -> Generation:
     Raises:
         tiercel.UserError: any of them is not valid; with all problems.
     """
-    name, text = read(options.config_file, files=files)
-    config, plugins = load(text, name, validate=apart, options=options.options)
+    config, plugins = load(*read(options.config_file, files=files), validate=apart, options=options.options)
     config = override(config, options)
     loaded = load_rules(rule_texts(config, plugins, files=files), plugins)
     loaded = configured(loaded, config, plugins)

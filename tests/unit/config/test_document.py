@@ -48,15 +48,19 @@ def test_an_empty_file_is_an_empty_configuration(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1, 2", "t.yaml:2:1: bad YAML: did not find expected"),
+        ("a: [1, 2", "t.yaml:2:1: bad YAML: while parsing a flow sequence: did not find expected"),
         ("a: {b: 1\nc: 2", "t.yaml:2:2: bad YAML: "),
         ("a: 1\nb: 2\na: 3", 't.yaml:3:1: duplicate key "a" (the first is in line 1)'),
-        ("- a\n- b", "t.yaml:1:1: expected options (got list)"),
-        ("text", "t.yaml:1:1: expected options (got str)"),
-        ("a: !!python/name:os.system x", "t.yaml:1:4: bad value (could not determine a constructor"),
-        ("a: 2024-99-99", "t.yaml:1:4: bad value ("),
+        ("- a\n- b", "t.yaml:1:1: expected options (got a list); start with `outputs:`"),
+        ("text", "t.yaml:1:1: expected options (got text)"),
+        ("a: !!python/name:os.system x", "t.yaml:1:4: unknown tag; put quotes around text that begins with an exclamation mark"),
+        ("a: !!int x", "t.yaml:1:4: bad value (not a int)"),
+        ("a: !hunter2", "t.yaml:1:4: unknown tag; put quotes"),
+        ("a: !hunter2 [b]", "t.yaml:1:4: unknown tag (expected none, or !replace)"),
+        ("a: *hunter2", "t.yaml:1:4: bad YAML: undefined alias; put quotes around text that begins with a star"),
+        ("a: 1\n--- \nb: 1", "t.yaml:3:1: expected one document (got 2)"),
         ("? [a]\n: 1", "t.yaml:1:3: a key must be text (got a collection)"),
-        ("a: &x [*x]", "t.yaml:1:4: an alias of something that it is part of"),
+        ("a: &x [*x]", "t.yaml:1:8: bad YAML: an alias of something that it is part of"),
     ],
 )
 def test_what_is_no_configuration_is_an_error_with_its_place(text: str, message: str) -> None:

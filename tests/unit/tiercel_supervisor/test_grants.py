@@ -13,8 +13,8 @@ from grants import GrantError, check, read
 
 
 def test_nothing_grants_the_default_loader() -> None:
-    assert check(None, "f") == {"files": {}, "loaders": ["ebpf"]}
-    assert check({}, "f") == {"files": {}, "loaders": ["ebpf"]}
+    assert check(None, "f") == {"files": {}}
+    assert check({}, "f") == {"files": {}}
 
 
 def test_files_and_loaders() -> None:
@@ -52,7 +52,8 @@ class TestRead:
     @pytest.mark.parametrize("text", ["", "[]", "just text", "other: 1"])
     def test_without_the_section(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "conf").write_text(text)
-        assert read(str(tmp_path / "conf")) == {"files": {}, "loaders": ["ebpf"]}
+        conf = str(tmp_path / "conf")
+        assert read(conf) == {"files": {}, "loaders": ["ebpf"], "environment": [], "read": [conf]}
 
     @pytest.mark.parametrize(("uid", "bits"), [(61234, 0o600), (0, 0o620), (0, 0o602)])
     def test_not_roots_alone(self, tmp_path: Path, uid: int, bits: int) -> None:
@@ -63,12 +64,29 @@ class TestRead:
         with pytest.raises(GrantError, match="must belong to root"):
             read(str(file))
 
-    @pytest.mark.parametrize("data", [b"a: [", b"\xff\xfe\xff", b"!!python/object/apply:os.system ['true']", b"a: b: c"])
+    @pytest.mark.parametrize(
+        "data", [b"a: [", b"\xff\xfe\xff", b"grants: !!python/object/apply:os.system ['true']", b"a: b: c", b"grants: !replace {}"]
+    )
     def test_what_is_no_document(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "conf").write_bytes(data)
         with pytest.raises(GrantError, match="cannot be read") as caught:
             read(str(tmp_path / "conf"))
         assert "\n" not in str(caught.value)
+
+    def test_only_the_section_is_looked_into(self, tmp_path: Path) -> None:
+        (tmp_path / "conf").write_text("outputs: !replace {a: 2024-99-99, a: !x y}\ngrants: {loaders: []}")
+        assert read(str(tmp_path / "conf"))["loaders"] == []
+
+    @pytest.mark.parametrize("text", ["grants: {}\ngrants: {}", "grants: {a: {}, a: {}}", "grants: {a: {path: /x, path: /y, mode: read}}"])
+    def test_what_is_written_twice(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "conf").write_text(text)
+        with pytest.raises(GrantError, match="written twice"):
+            read(str(tmp_path / "conf"))
+
+    def test_what_is_too_large(self, tmp_path: Path) -> None:
+        (tmp_path / "conf").write_text("# " + "x" * 1_000_000)
+        with pytest.raises(GrantError, match=r"too large \(expected at most 1,000,000 characters"):
+            read(str(tmp_path / "conf"))
 
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(GrantError, match="No such file"):
@@ -78,6 +96,66 @@ class TestRead:
         program = [sys.executable, "-I", "-S", str(repository / "core" / "tiercel_supervisor" / "grants.py")]
         (tmp_path / "conf").write_text("grants: {loaders: []}")
         good = subprocess.run([*program, str(tmp_path / "conf")], capture_output=True, text=True, check=True)
-        assert json.loads(good.stdout) == {"files": {}, "loaders": []}
+        assert json.loads(good.stdout) == {"files": {}, "loaders": [], "environment": [], "read": [str(tmp_path / "conf")]}
         bad = subprocess.run([*program, str(tmp_path / "missing")], capture_output=True, text=True, check=False)
         assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a=b", "LD_PRELOAD", "PYTHONPATH", "PATH", "TIERCEL_CHANNEL", "1a", "\u00e4"])
+def test_variables_that_are_not_handed_on(name: str) -> None:
+    with pytest.raises(GrantError, match=r"grants\.environment: not valid"):
+        check({"environment": [name]}, "conf")
+
+
+@pytest.mark.usefixtures("as_root")
+class TestFragments:
+    @pytest.fixture
+    def main(self, tmp_path: Path) -> str:
+        (tmp_path / "conf").write_text("grants: {loaders: [one], log: {path: /log, mode: append}}")
+        (tmp_path / "config.d").mkdir()
+        return str(tmp_path / "conf")
+
+    def fragment(self, main: str, name: str, text: str) -> Path:
+        path = Path(main).parent / "config.d" / name
+        path.write_text(text)
+        return path
+
+    def test_they_go_on_in_the_order_of_their_names(self, main: str) -> None:
+        b = self.fragment(main, "b.yml", "grants: {loaders: [two, one], environment: [B]}")
+        a = self.fragment(main, "a.yaml", "grants: {key: {path: /key, mode: read}, environment: [A, B]}")
+        for name in (".hidden.yaml", "other.txt", "a.yaml~"):
+            self.fragment(main, name, "grants: {evil: {path: /etc/shadow, mode: read}}")
+        assert read(main) == {
+            "files": {"log": {"path": "/log", "mode": "append"}, "key": {"path": "/key", "mode": "read"}},
+            "loaders": ["one", "two"],
+            "environment": ["A", "B"],
+            "read": [main, str(a), str(b)],
+        }
+
+    def test_without_a_main_file(self, main: str) -> None:
+        self.fragment(main, "a.yaml", "grants: {loaders: []}")
+        Path(main).unlink()
+        assert read(main, optional=True)["loaders"] == []
+        with pytest.raises(GrantError, match="No such file"):
+            read(main)
+
+    def test_no_grant_is_replaced(self, main: str) -> None:
+        path = self.fragment(main, "a.yaml", "grants: {log: {path: /etc/shadow, mode: read}}")
+        with pytest.raises(GrantError, match=f"^{path}: grants.log: granted already in {main}"):
+            read(main)
+
+    @pytest.mark.parametrize(("uid", "bits"), [(61234, 0o600), (0, 0o620), (0, 0o602)])
+    def test_not_roots_alone(self, main: str, uid: int, bits: int) -> None:
+        path = self.fragment(main, "a.yaml", "")
+        os.chown(path, uid, 0)
+        path.chmod(bits)
+        with pytest.raises(GrantError, match=f"^{path}: must belong to root"):
+            read(main)
+
+    @pytest.mark.parametrize(("uid", "bits"), [(61234, 0o700), (0, 0o770), (0, 0o702)])
+    def test_a_directory_that_is_not_roots_alone(self, main: str, uid: int, bits: int) -> None:
+        path = self.fragment(main, "a.yaml", "").parent
+        os.chown(path, uid, 0)
+        path.chmod(bits)
+        with pytest.raises(GrantError, match=f"^{path}: must belong to root"):
+            read(main)

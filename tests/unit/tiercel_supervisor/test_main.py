@@ -67,13 +67,13 @@ class TestGrantsOf:
         monkeypatch.setattr(main, "CONFIG", str(tmp_path / "no-default"))
 
     def test_nothing_named(self) -> None:
-        assert main.grants_of(["run"]) == ({}, ("ebpf",))
+        assert main.grants_of(["run"]) == ({}, ("ebpf",), ())
 
     def test_paths_of_the_command_line(self, tmp_path: Path) -> None:
         real = os.path.realpath(tmp_path)
         (tmp_path / "target.yaml").write_text("")
         (tmp_path / "link.yaml").symlink_to("target.yaml")
-        files, _ = main.grants_of(["run", "-r", "link.yaml", "--output-file", "log"])
+        files, _, _ = main.grants_of(["run", "-r", "link.yaml", "--output-file", "log"])
         assert files == {
             f"read:{Path.cwd()}/link.yaml": Grant(f"{real}/target.yaml", "read"),
             f"append:{Path.cwd()}/log": Grant(f"{real}/log", "append"),
@@ -84,18 +84,18 @@ class TestGrantsOf:
         folder.mkdir()
         for name in ("b.yml", "a.yaml", "secret.txt"):
             (folder / name).write_text("")
-        files, _ = main.grants_of(["run", "-r", "rules"])
+        files, _, _ = main.grants_of(["run", "-r", "rules"])
         assert list(files) == [f"read:{Path.cwd()}/rules/a.yaml", f"read:{Path.cwd()}/rules/b.yml"]
         assert {g.mode for g in files.values()} == {"read"}
 
     def test_an_output_file_behind_a_link_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "log").symlink_to("/etc/passwd")
-        files, _ = main.grants_of(["run", "--output-file", "log"])
+        files, _, _ = main.grants_of(["run", "--output-file", "log"])
         assert [g.path for g in files.values()] == [f"{os.path.realpath(tmp_path)}/log"]
 
     def test_the_configuration(self, tmp_path: Path) -> None:
         (tmp_path / "conf").write_text("grants: {loaders: [mine], log: {path: /var/log/x, mode: append}}")
-        files, loaders = main.grants_of(["run", "-c", "conf"])
+        files, loaders, _ = main.grants_of(["run", "-c", "conf"])
         assert loaders == ("mine",)
         assert files["log"] == Grant("/var/log/x", "append")
         assert f"read:{Path.cwd()}/conf" in files
@@ -103,9 +103,23 @@ class TestGrantsOf:
     def test_the_default_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "conf").write_text("grants: {loaders: []}")
         monkeypatch.setattr(main, "CONFIG", str(tmp_path / "conf"))
-        files, loaders = main.grants_of(["run"])
+        files, loaders, _ = main.grants_of(["run"])
         assert loaders == ()
         assert list(files) == [f"read:{tmp_path}/conf"]
+
+    @pytest.mark.parametrize("main_file", [True, False])
+    def test_fragments(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, main_file: bool) -> None:
+        if main_file:
+            (tmp_path / "conf").write_text("grants: {log: {path: /var/log/x, mode: append}}")
+        (tmp_path / "config.d").mkdir()
+        (tmp_path / "config.d/a.yaml").write_text("grants: {key: {path: /etc/key, mode: read}, environment: [TOKEN]}")
+        monkeypatch.setattr(main, "CONFIG", str(tmp_path / "conf"))
+        files, loaders, environment = main.grants_of(["run"])
+        assert (loaders, environment) == (("ebpf",), ("TOKEN",))
+        assert files["key"] == Grant("/etc/key", "read")
+        assert ("log" in files) is main_file
+        assert (f"read:{tmp_path}/conf" in files) is main_file
+        assert f"read:{tmp_path}/config.d/a.yaml" in files
 
     @pytest.mark.parametrize("text", ["grants: []", "a: ["])
     def test_a_bad_configuration_is_one_line_and_code_2(self, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
