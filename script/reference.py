@@ -41,6 +41,7 @@ CLASSES: Final = (
     ("core/tiercel/components/rules.py", "RuleBundle"),
     ("core/tiercel/components/output.py", "Formatter"),
     ("core/tiercel/components/output.py", "Output"),
+    ("core/tiercel/components/tls.py", "Tls"),
     ("core/tiercel/alert.py", "Alert"),
     ("core/tiercel/errors.py", "Retry"),
     ("core/tiercel/errors.py", "Permanent"),
@@ -196,7 +197,7 @@ def _configuration(host: Any) -> Iterator[str]:
         for cls in registries[section]:
             yield from (f"### {section}: {cls.name}", "", f"{cls.summary} *{cls.stability.value.capitalize()}.*", "")
             properties = cls.config_schema.get("properties", {})
-            yield from _options(properties, cls.config_schema.get("required", ())) if properties else ("No options.", "")
+            yield from _options(dict(_flat(properties)), cls.config_schema.get("required", ())) if properties else ("No options.", "")
         if section == "outputs" and OUTPUT_KEYS:
             yield from ("### Every output", "", *_options({name: key.schema for name, key in OUTPUT_KEYS.items()}))
     yield from ("## Formatters", "", "Values of options called `format`.", "")
@@ -209,6 +210,13 @@ def _options(properties: Mapping[str, Any], required: Sequence[str] = ()) -> Ite
         default = "required" if name in required else _code(each["default"]) if each.get("default") not in (None, [], {}) else ""
         rows.append((f"`{name}`", _kind(each), default, each.get("description", "")))
     yield from _table(("key", "value", "default", "what"), rows)
+
+
+def _flat(properties: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Options, each mapping followed by what is inside as ``tls.verify``."""
+    for name, each in properties.items():
+        yield name, each
+        yield from ((f"{name}.{inner}", value) for inner, value in _flat(each.get("properties", {})))
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

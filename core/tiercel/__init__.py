@@ -11,6 +11,7 @@ from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Abilities, Decoder, Source
 from tiercel.components.standin import StandIn
+from tiercel.components.tls import Tls
 from tiercel.errors import (
     ConfigError,
     Diagnostic,
@@ -71,6 +72,7 @@ __all__ = [
     "Stability",
     "StandIn",
     "TiercelError",
+    "Tls",
     "Unknown",
     "UserError",
     "field",

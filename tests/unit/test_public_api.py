@@ -25,9 +25,9 @@ PROMISED = {
         "Output",
     ),
     *("Permanent", "PluginError", "Priority", "Quantifier", "RawBatch", "Retry", "RuleBundle", "RuleError", "Source", "SourcePlan"),
-    *("Stability", "StandIn", "TiercelError", "Unknown", "UserError", "field", "hookimpl", "join_path"),
+    *("Stability", "StandIn", "TiercelError", "Tls", "Unknown", "UserError", "field", "hookimpl", "join_path"),
 }
-HEAVY = {"aiohttp", "asyncio", "bcc", "click", "importlib.resources", "jsonschema", "orjson", "re2", "rich", "yaml", "zstandard"}
+HEAVY = {"aiohttp", "asyncio", "bcc", "click", "importlib.resources", "jsonschema", "orjson", "re2", "rich", "ssl", "yaml", "zstandard"}
 
 
 def test_names_are_those_that_were_promised() -> None:

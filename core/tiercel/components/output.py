@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tiercel.components.base import Component
@@ -43,6 +43,10 @@ class Output(Component):
 
     async def reopen(self) -> None:
         """Opens files anew (log rotation); nothing to do by default."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What it counts besides alerts that were sent, tried again or refused: name -> number since it was built."""
+        return {}
 
     async def close(self) -> None:
         """Flushes and releases; see `Component`."""

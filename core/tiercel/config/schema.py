@@ -55,12 +55,20 @@ def _section(section: str, registry: ComponentRegistry[Any], names: Mapping[str,
 
 def _component(cls: type[Component], names: Mapping[str, list[str]], common: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a component with its references turned into the names that exist, and with the core's keys."""
-    schema = cls.config_schema
-    own = {
-        name: {**each, "enum": names[each[REFERENCE]]} if isinstance(each, Mapping) and each.get(REFERENCE) in names else each
-        for name, each in schema.get("properties", {}).items()
-    }
-    return {**schema, "properties": {**own, **common}}
+    schema = _named(cls.config_schema, names)
+    return {**schema, "properties": {**schema.get("properties", {}), **common}}
+
+
+def _named(schema: Mapping[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A schema whose references, also those of mappings inside, are turned into the names that exist."""
+    found = dict(schema)
+    if found.get(REFERENCE) in names:
+        found["enum"] = names[found[REFERENCE]]
+    if isinstance(found.get("properties"), Mapping):
+        found["properties"] = {
+            name: _named(each, names) if isinstance(each, Mapping) else each for name, each in found["properties"].items()
+        }
+    return found
 
 
 def with_defaults(schema: Mapping[str, Any], value: Any) -> Any:

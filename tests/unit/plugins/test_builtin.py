@@ -12,7 +12,7 @@ import pytest
 from tests.unit import distributions
 from tiercel import Component, Context, Host
 from tiercel.config.build import formatters
-from tiercel.config.schema import compose
+from tiercel.config.schema import compose, with_defaults
 from tiercel.plugins import PluginHost, State
 
 
@@ -38,7 +38,7 @@ def objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def test_all_of_them_load(host: PluginHost, repository: Path) -> None:
     assert {plugin.name: plugin.reason for plugin in host.plugins() if plugin.state is not State.LOADED} == {}
-    assert {"container", "ebpf", "evt", "file", "formats", "rules", "stdout"} <= {plugin.name for plugin in host.plugins()}
+    assert {"container", "ebpf", "evt", "file", "formats", "rules", "stdout", "syslog"} <= {plugin.name for plugin in host.plugins()}
 
 
 def test_schemas_are_closed_and_described(host: PluginHost) -> None:
@@ -65,9 +65,10 @@ def test_outputs_close_without_open_and_twice(host: PluginHost) -> None:
     import asyncio
 
     known = formatters(host, privileged=Host())
-    options = {"stdout": {"format": "text"}, "file": {"grant": "g", "format": "json"}}
+    required = {"file": {"grant": "g"}}
     for cls in host.outputs():
-        output = cls.from_config(options[cls.name], Context(cls.name, "web1", Host(), known))
+        options = with_defaults(cls.config_schema, required.get(cls.name, {}))
+        output = cls.from_config(options, Context(cls.name, "web1", Host(), known))
 
         async def close(output: Any = output) -> None:
             await output.close()
