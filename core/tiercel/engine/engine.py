@@ -62,14 +62,16 @@ class FieldFailures:
     Attributes:
         owner: distribution that has the field.
         failures: how often it failed.
-        quarantined: true if it is not called any more.
+        quarantined: true while it is not called.
         error: the last error.
+        rules: names of the rules that read or print it.
     """
 
     owner: str
     failures: int
     quarantined: bool
     error: str
+    rules: tuple[str, ...]
 
 
 class Engine:
@@ -180,8 +182,14 @@ class Engine:
     def failures(self) -> Mapping[tuple[str, str], FieldFailures]:
         """(Event source, computed field) -> its failures, for those that failed."""
         return {
-            (source, name): FieldFailures(guard.field.owner, guard.failures, guard.quarantined, guard.error)
+            (source, name): FieldFailures(guard.field.owner, guard.failures, guard.quarantined, guard.error, rules.readers(name))
             for source, rules in self._plan.sources.items()
-            for name, guard in rules.generator.guards.items()
+            for name, guard in list(rules.generator.guards.items())
             if guard.failures
         }
+
+    def watch_fields(self, *, on: bool) -> None:
+        """Has the calls of computed fields timed from now on, or not any more (`tiercel.engine.guard`)."""
+        for rules in self._plan.sources.values():
+            for guard in rules.generator.guards.values():
+                guard.watch(on=on)

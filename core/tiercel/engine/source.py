@@ -76,6 +76,7 @@ class SourceRules:
         self._trees = [shared(normal_form(with_aliases(rule.condition, catalogue, name, resolve)), known) for rule in rules]
         self._special = Specialised(self.generator, self._trees)
         self._programs: dict[tuple[Planned, ...], Program] = {}
+        self._readers: dict[str, tuple[str, ...]] = {}
         self._by_type: dict[str, Program] = {}
         alike: dict[tuple[Planned, ...], tuple[Planned, ...]] = {}
         planned = {each: self._specialised(each) for each in self._known_types()}
@@ -186,6 +187,13 @@ class SourceRules:
     def failures_of(self, state: RuleState) -> int:
         """Failures of the computed fields that a rule reads or prints."""
         return sum(guard.failures for name, guard in self.generator.guards.items() if name in self.names_of(state))
+
+    def readers(self, field: str) -> tuple[str, ...]:
+        """Names of the rules that read or print a field, or one that is computed from it."""
+        known = self._readers.get(field)
+        if known is None:
+            known = self._readers[field] = tuple(state.rule.name for state in self.states if field in self.names_of(state))
+        return known
 
     def without_value(self, state: RuleState) -> tuple[Check, ...]:
         """Checks of a rule that are false whatever the event, because nothing gives their field a value yet."""

@@ -152,3 +152,4 @@ def test_a_field_that_fails_is_counted_for_its_rules_and_stops_nothing() -> None
     assert key == ("syscall", "proc.depth")
     assert failures.error == "LookupError: /a/boom"
     assert not failures.quarantined
+    assert failures.rules == ("deep",)
