@@ -14,7 +14,7 @@ Anything else that surfaces is a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -110,4 +110,13 @@ class Retry(TiercelError):
 
 
 class Permanent(TiercelError):
-    """Raised by an output: the batch will never be accepted, trying again is useless."""
+    """Raised by an output: alerts will never be accepted, trying again is useless.
+
+    Args:
+        reason: what happened, without secrets.
+        refused: ids of the alerts that this is about, if the others of the batch were accepted; None for the whole batch.
+    """
+
+    def __init__(self, reason: str, *, refused: Collection[str] | None = None) -> None:
+        super().__init__(reason)
+        self.refused = refused

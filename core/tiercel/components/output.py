@@ -37,7 +37,7 @@ class Output(Component):
 
         Raises:
             tiercel.Retry: not now; the same batch will be delivered again.
-            tiercel.Permanent: these alerts will never be accepted; they are counted and given up.
+            tiercel.Permanent: all of these alerts, or those that it names, will never be accepted; they are counted and given up.
         """
         raise NotImplementedError
 

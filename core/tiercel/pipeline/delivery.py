@@ -143,8 +143,10 @@ class Delivery:
                 await asyncio.sleep(pause if e.after is None else e.after)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             except Permanent as e:
-                counters.refused += len(alerts)
-                _log.error("output %s: gave up %d alerts: %s", lane.name, len(alerts), e)
+                refused = len(alerts) if e.refused is None else sum(alert.id in e.refused for alert in alerts)
+                counters.refused += refused
+                counters.sent += len(alerts) - refused
+                _log.error("output %s: gave up %d alerts: %s", lane.name, refused, e)
                 return
             except (Exception, asyncio.CancelledError) as e:
                 if isinstance(e, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():

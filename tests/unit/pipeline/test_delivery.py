@@ -153,6 +153,12 @@ def test_what_is_refused_for_good_is_given_up() -> None:
     assert running.safe == [0, 1]
 
 
+def test_a_refusal_can_be_about_some() -> None:
+    running = run(submitting(("a", "b", "c"), ("d",)), {"one": FakeOutput(Permanent("too large", refused={"b", "x"}))})
+    assert running.counters("one") == (3, 0, 1, 0, 0)
+    assert running.safe == [0, 1]
+
+
 def test_a_bug_is_retried_then_dropped(caplog: pytest.LogCaptureFixture) -> None:
     output = FakeOutput(ValueError("bug"), None, *[KeyError("x")] * BROKEN_TRIES)
     running = run(submitting(("a",), ("b", "c"), ("d",)), {"one": output})
