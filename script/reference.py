@@ -185,9 +185,11 @@ def _configuration(host: Any) -> Iterator[str]:
     )
     for section in (name for name, key in KEYS.items() if key.schema.get("type") == "object"):
         properties = schema[section].get("properties", {})
-        yield from (f"## {section}", "", *_options(properties, schema[section].get("required", ())))
+        yield from (f"## {section}", "", *(_options(properties, schema[section].get("required", ())) if properties else ()))
         other = schema[section].get("additionalProperties")
-        if other:
+        if other and "properties" not in other:
+            yield from (f"Every key is a name of your choice, and its value a {_kind(other)}.", "")
+        elif other:
             yield from ("Every other key is a name of your choice, and its value:", "", *_options(other["properties"], other["required"]))
     registries = {"sources": host.sources(), "enrichers": host.enrichers(), "outputs": host.outputs()}
     for section, kind in SECTIONS.items():
@@ -200,6 +202,10 @@ def _configuration(host: Any) -> Iterator[str]:
             yield from _options(dict(_flat(properties)), cls.config_schema.get("required", ())) if properties else ("No options.", "")
         if section == "outputs" and OUTPUT_KEYS:
             yield from ("### Every output", "", *_options({name: key.schema for name, key in OUTPUT_KEYS.items()}))
+            for name, inner in ((name, key.schema.get("items", key.schema)) for name, key in OUTPUT_KEYS.items()):
+                if "properties" in inner:
+                    entry = ", each entry" if "items" in OUTPUT_KEYS[name].schema else ""
+                    yield from (f"#### {name}{entry}", "", *_options(inner["properties"], inner.get("required", ())))
     yield from ("## Formatters", "", "Values of options called `format`.", "")
     yield from _table(("name", "what"), [(f"`{cls.name}`", cls.summary) for cls in host.formatters()])
 

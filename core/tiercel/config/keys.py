@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tiercel.config import append_output, choices, grants, loading, log, plugin_choice
+from tiercel.config import append_output, choices, grants, labels, limits, loading, log, plugin_choice, routes
 
 __all__ = ["KEYS", "OUTPUT_KEYS", "Key"]
 
@@ -39,8 +39,14 @@ KEYS: Final[Mapping[str, Key]] = {
     "grants": Key(grants.SCHEMA, grants.parse),
     "plugins": Key(plugin_choice.SCHEMA, plugin_choice.parse),
     "log": Key(log.SCHEMA, log.parse),
+    "labels": Key(labels.SCHEMA, labels.parse),
 }
 """Keys of the top level -> what they hold; also attributes of `Config`."""
 
-OUTPUT_KEYS: Final[Mapping[str, Key]] = {}
+OUTPUT_KEYS: Final[Mapping[str, Key]] = {
+    "route": Key(routes.ROUTE, routes.parse),
+    "unless": Key(routes.UNLESS, routes.parse),
+    "roll_up": Key(limits.ROLL_UP, limits.parse_roll_up),
+    "rate_limit": Key(limits.RATE_LIMIT, limits.parse_rate_limit),
+}
 """Keys that every output has beside its own. They are the core's: `Config.delivery` has them by output, the output does not see them."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
 from typing import Any, Final, NamedTuple, Protocol
 
-from tiercel.config import grants, plugin_choice
+from tiercel.config import grants, plugin_choice, routes
 from tiercel.config.document import CODE, MAX_LENGTH, Document
 from tiercel.config.files import Files, why_unreadable
 from tiercel.config.fragments import merged
@@ -156,6 +156,8 @@ def _normalised(document: Document) -> dict[str, Any]:
     for section in SECTIONS:
         if isinstance(found.get(section), Mapping):
             found[section] = {name: {} if options is None else options for name, options in found[section].items()}
+    if isinstance(found.get("outputs"), Mapping):
+        found["outputs"] = {name: routes.normalised(options) for name, options in found["outputs"].items()}
     if isinstance(found.get("priority"), str):
         found["priority"] = found["priority"].lower()
     if isinstance(found.get("rules_files"), list):

@@ -45,6 +45,7 @@ class Config:
         grants: name -> grant.
         plugins: which plugins are imported.
         log: the sensor's log.
+        labels: field -> value that every alert gets.
         delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
     """
 
@@ -60,6 +61,7 @@ class Config:
     grants: Mapping[str, Grant] = field(default_factory=dict)
     plugins: PluginChoice = field(default_factory=PluginChoice)
     log: Log = field(default_factory=Log)
+    labels: Mapping[str, str] = field(default_factory=dict)
     delivery: Mapping[str, Options] = field(default_factory=dict)
 
 

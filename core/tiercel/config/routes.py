@@ -9,7 +9,7 @@ from typing import Any, Final
 from tiercel.alert import Priority
 from tiercel.config.labels import FIELD
 
-__all__ = ["ROUTE", "UNLESS", "Match", "parse"]
+__all__ = ["ROUTE", "UNLESS", "Match", "normalised", "parse"]
 
 _PATTERNS: Final = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
 _MATCH: Final = {
@@ -71,3 +71,16 @@ def parse(value: Sequence[Mapping[str, Any]]) -> tuple[Match, ...]:
         )
         for each in value
     )
+
+
+def normalised(options: Any) -> Any:
+    """Options of an output, not validated yet, with the priorities of its matches in lower case."""
+    if not isinstance(options, Mapping):
+        return options
+    lists = {key: options[key] for key in ("route", "unless") if isinstance(options.get(key), list)}
+    return {**options, **{key: [_lower(each) for each in entries] for key, entries in lists.items()}}
+
+
+def _lower(match: Any) -> Any:
+    known = isinstance(match, Mapping) and isinstance(match.get("priority"), str)
+    return {**match, "priority": match["priority"].lower()} if known else match

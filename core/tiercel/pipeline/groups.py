@@ -209,9 +209,10 @@ class Windows:
             out += self._close(key)
         return out
 
-    def close(self) -> list[Alert]:
-        """Closes all."""
-        return [each for key in list(self._open) for each in self._close(key)]
+    def close(self, now: int | None) -> list[Alert]:
+        """Closes the windows that are over, or all, if something was counted in them; the others are left to `expire`."""
+        over = [key for key, group in self._open.items() if group.count and (now is None or group.start + self._length <= now)]
+        return [each for key in over for each in self._close(key)]
 
     def _close(self, key: str) -> list[Alert]:
         group = self._open.pop(key)

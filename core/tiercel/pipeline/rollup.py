@@ -14,7 +14,7 @@ a receiver that removes duplicates by id, the alerts without ``rollup.count``, p
 summary is delivered when its window is over; if the sensor is not running then, when it runs again.
 
 Why: rows that are read again meet the same state, so that the same ones pass and the same summaries are closed by them. Only `close`
-depends on when it is called; so what it closes is stored, with its content, before anybody sees it.
+depends on when it is called; so it changes nothing but what it closes, and that is stored, with its content, before anything else.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Shaper:
             now: nanoseconds of the spool's clock; None closes all, at the end of a run.
         """
         for windows in self._windows:
-            self._wait(windows.close() if now is None else windows.expire(now))
+            self._wait(windows.close(now))
 
     def _wait(self, summaries: Sequence[Alert]) -> None:
         self._counters.summaries += len(summaries)
