@@ -92,17 +92,18 @@ class TestRollUp:
 
     def test_the_clock_closes_what_no_alert_closes(self) -> None:
         shaper = Shaper("o", roll_up=roll_up())
-        assert shaper.deadline is None
-        taken(shaper, [(1, alert(1))])
-        assert shaper.deadline is None  # nothing to say
-        taken(shaper, [(2, alert(2))])
-        assert shaper.deadline == 11 * SECOND
+        deadlines = [shaper.deadline]
+        for second in (1, 2):
+            taken(shaper, [(second, alert(second))])
+            deadlines.append(shaper.deadline)
+        assert deadlines == [None, None, 11 * SECOND]  # of the first alone there is nothing to say
         shaper.close(11 * SECOND - 1)
         assert shaper.pending == []
         shaper.close(11 * SECOND)
-        assert [name(each) for each in shaper.pending] == ["1x m2"]
+        summaries = shaper.pending
+        assert [name(each) for each in summaries] == ["1x m2"]
         assert shaper.deadline is None
-        shaper.delivered(shaper.pending)
+        shaper.delivered(summaries)
         assert shaper.pending == []
         assert taken(shaper, [(12, alert(3))]) == ["id3"]
 

@@ -13,7 +13,7 @@ from tiercel.pipeline.routing import Router
 
 
 def alert(**changes: Any) -> Alert:
-    values = {
+    values: dict[str, Any] = {
         "id": "1", "rule": "Shell in container", "source": "syscall", "priority": Priority.WARNING, "time": 1, "message": "m",
         "tags": ("container", "mitre_execution"), "fields": {"proc.name": "bash", "proc.pid": 7, "label.env": "prod"},
     }  # fmt: skip
