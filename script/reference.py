@@ -331,6 +331,7 @@ def _docstring(text: str) -> Iterator[str]:
 
 def _operation() -> Iterator[str]:
     from tiercel.pipeline.internal import RULES
+    from tiercel.runtime.metrics import METRICS
 
     yield from (
         "# Operation",
@@ -341,6 +342,9 @@ def _operation() -> Iterator[str]:
         "",
     )
     yield from _table(("rule", "priority", "when"), [(f"`{r.name}`", r.priority.label, r.description) for r in RULES.values()])
+    yield from ("## Metrics", "")
+    rows = [(_code(m.name), m.kind, ", ".join(map(_code, m.labels)), m.help) for m in METRICS]
+    yield from _table(("metric", "type", "labels", "what"), rows)
 
 
 def main() -> None:

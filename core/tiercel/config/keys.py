@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tiercel.config import append_output, choices, grants, labels, limits, loading, log, plugin_choice, routes
+from tiercel.config import append_output, choices, endpoint, grants, labels, limits, loading, log, plugin_choice, routes
 
 __all__ = ["KEYS", "OUTPUT_KEYS", "Key"]
 
@@ -38,6 +38,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "append_output": Key(append_output.SCHEMA, append_output.parse),
     "grants": Key(grants.SCHEMA, grants.parse),
     "plugins": Key(plugin_choice.SCHEMA, plugin_choice.parse),
+    "endpoint": Key(endpoint.SCHEMA, endpoint.parse),
     "log": Key(log.SCHEMA, log.parse),
     "labels": Key(labels.SCHEMA, labels.parse),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tiercel.alert import Priority
+from tiercel.config.endpoint import Endpoint
 from tiercel.config.files import absolute
 from tiercel.config.grants import Grant
 from tiercel.config.log import Log
@@ -44,6 +45,7 @@ class Config:
         outputs: see `sources`.
         grants: name -> grant.
         plugins: which plugins are imported.
+        endpoint: the listener for metrics and health.
         log: the sensor's log.
         labels: field -> value that every alert gets.
         delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
@@ -60,6 +62,7 @@ class Config:
     outputs: Mapping[str, Options] = field(default_factory=dict)
     grants: Mapping[str, Grant] = field(default_factory=dict)
     plugins: PluginChoice = field(default_factory=PluginChoice)
+    endpoint: Endpoint = field(default_factory=Endpoint)
     log: Log = field(default_factory=Log)
     labels: Mapping[str, str] = field(default_factory=dict)
     delivery: Mapping[str, Options] = field(default_factory=dict)

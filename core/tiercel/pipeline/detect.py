@@ -5,6 +5,7 @@ raw batch -> events -> verdicts for the source, alerts for the outputs -> acknow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,8 @@ class Detector:
         self._acks, self._submit = acks, submit
         self._events = 0
         self.alerts = 0
+        self.beat = time.monotonic()
+        """When the last batch was taken, an empty one included."""
 
     @property
     def events(self) -> int:
@@ -59,10 +62,12 @@ class Detector:
         """Until the source ends."""
         source, decoder, acks = self._source, self._decoder, self._acks
         judge, verdict, evaluate, decode = source.judge, self._plan.verdict, self._engine.evaluate, decoder.decode
+        now = time.monotonic
         for record in source.journal():
             decoder.replay(record)
         while (batch := source.read(decoder.due() or IDLE)) is not None:
             alerts: list[Alert] = []
+            self.beat = now()
             for event in decode(batch):
                 if event.wants_verdict:
                     judge(event, verdict(event))

@@ -105,9 +105,13 @@ class Handler(logging.Handler):
         self._write_line = self._json if settings.format == "json" else _text(stream)
         self.failures = 0
         """Messages that could not be written."""
+        self.counts: dict[str, int] = {}
+        """Level -> messages, those held back included."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the message, or counts it. Called under the handler's lock."""
+        level = record.levelname.lower()
+        self.counts[level] = self.counts.get(level, 0) + 1
         kind = self._kind((record.name, record.levelno, str(record.msg)))
         if not kind.take(self._clock()):
             kind.held_back += 1

@@ -13,6 +13,7 @@ import logging
 import signal
 import sys
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,10 @@ from tiercel.pipeline.delivery import Delivery
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
 from tiercel.runtime import logs
+from tiercel.runtime.endpoint import Answer, Endpoint
+from tiercel.runtime.exposition import CONTENT_TYPE
 from tiercel.runtime.generation import prepare
+from tiercel.runtime.health import Health
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
@@ -62,7 +66,7 @@ class Sensor:
         files = Files(supervised, supervised.grants if supervised else ())
         self.generation = prepare(options, number=1, files=files)
         config, plugins = self.generation.config, self.generation.plugins
-        self._logs = logs.install(config.log)
+        self.logs = logs.install(config.log)
         for note in self.generation.notes:
             _log.warning(note)
         self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
@@ -74,6 +78,16 @@ class Sensor:
             build.build(plugins.outputs(), config.outputs, **parts), build.build(plugins.enrichers(), config.enrichers, **parts), self.acks
         )
         self._failure: BaseException | None = None
+        self.restarts = supervised.restarts if supervised else 0
+        self.health = Health()
+        self._statistics: Statistics | None = None
+        routes = {"/metrics": self._metrics, "/healthz": self.health.alive, "/readyz": self.health.ready}
+        self.endpoint = Endpoint(routes, self._host)
+
+    def _metrics(self) -> Answer:
+        if self._statistics is None:
+            return Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Answer(self._statistics.metrics(), CONTENT_TYPE)
 
     def _build_source(self) -> tuple[Source, Decoder]:
         generation = self.generation
@@ -94,15 +108,16 @@ class Sensor:
             tiercel.UserError: source or an output cannot be opened.
         """
         loop = asyncio.get_running_loop()
-        statistics: Statistics | None = None
         recorder: Recorder | None = None
         if self._options.capture is not None:
             self._sink = open_sink(self._options.capture, self._host, source=type(self.source))
         sink = self._sink
         await self.delivery.start()
         self.internal.connect(self.delivery.submit)
-        if self._supervised and self._supervised.restarts:
-            number = self._supervised.restarts
+        self.health.opened["outputs"] = True
+        if sink is None:
+            await self.endpoint.start(self.generation.config.endpoint)
+        if number := self.restarts:
             self.internal.report(
                 "Tiercel internal: sensor restarted", f"the sensor died; this is restart {number}", fields={"sensor.restarts": number}
             )
@@ -116,7 +131,8 @@ class Sensor:
             self.decoder.open(source_plan, source.snapshot)
             engine = self.generation.engine(self.source.origin)
             detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
-            statistics = Statistics(self, detector, engine)
+            statistics = self._statistics = Statistics(self, detector, engine)
+            self.health.opened["source"] = True
             ended = asyncio.Event()
             thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,12 +143,13 @@ class Sensor:
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
+            self.health.beat = lambda: detector.beat
             _log.info(self._greeting())
             while not ended.is_set():
                 if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
                 self.internal.flush()
-                self._logs.tell()
+                self.logs.tell()
                 try:
                     await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
                 except TimeoutError:
@@ -141,8 +158,9 @@ class Sensor:
         finally:
             self.internal.flush(final=True)
             await self.delivery.finish(DRAIN_SECONDS)
-            if self._options.stats and statistics is not None:
-                print(statistics.text(), file=sys.stderr)
+            await self.endpoint.close()
+            if self._options.stats and self._statistics is not None:
+                print(self._statistics.text(), file=sys.stderr)
             try:
                 if recorder is not None:
                     recorder.finish()

@@ -1,12 +1,16 @@
-"""Counters of a run: printed at the end, and written for ``tiercel rules explain`` while it runs."""
+"""Counters of a run: printed at the end, written for other commands while it runs, and shown as metrics."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import platform
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tiercel.runtime.metrics import exposition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
     from tiercel.engine.engine import Engine
     from tiercel.pipeline.delivery import Delivery
     from tiercel.pipeline.detect import Detector
+    from tiercel.pipeline.internal import InternalAlerts
+    from tiercel.runtime.endpoint import Endpoint
+    from tiercel.runtime.generation import Generation
+    from tiercel.runtime.logs import Handler
 
 __all__ = ["Statistics"]
 
@@ -25,6 +33,11 @@ class _Sensor(Protocol):
     source: Source
     decoder: Decoder
     delivery: Delivery
+    generation: Generation
+    internal: InternalAlerts
+    logs: Handler
+    endpoint: Endpoint
+    restarts: int
 
 
 class Statistics:
@@ -32,6 +45,8 @@ class Statistics:
 
     def __init__(self, sensor: _Sensor, detector: Detector, engine: Engine) -> None:
         """Keeps the parts."""
+        self._started = time.time()
+        self._about = {"version": version("tiercel"), "python": platform.python_version(), "kernel": os.uname().release, "pid": os.getpid()}
         self._sensor, self._detector, self._engine = sensor, detector, engine
         self._written = b""
 
@@ -39,6 +54,11 @@ class Statistics:
         """All counters, ready for JSON."""
         sensor = self._sensor
         return {
+            **self._about,
+            "started": self._started,
+            "restarts": sensor.restarts,
+            "generation": sensor.generation.number,
+            "event_source": sensor.source.event_source,
             "source": type(sensor.source).name,
             "types": sensor.source.counters(),
             "decoder": sensor.decoder.counters(),
@@ -47,7 +67,15 @@ class Statistics:
             "rules": {name: dataclasses.asdict(c) for name, c in self._engine.counters().items()},
             "fields": {f"{s}:{n}": dataclasses.asdict(f) for (s, n), f in self._engine.failures().items()},
             "outputs": {name: dataclasses.asdict(c) for name, c in sensor.delivery.counters().items()},
+            "internal": {rule: dataclasses.asdict(c) for rule, c in sensor.internal.counters().items()},
+            "log": dict(sensor.logs.counts),
+            "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},
         }
+
+    def metrics(self) -> bytes:
+        """The counters, and what is only looked at when somebody asks, as Prometheus reads them."""
+        about = {rule.name: {"priority": rule.priority.label, "source": rule.source} for rule in self._sensor.generation.rules}
+        return exposition({**self.collect(), "about_rules": about, "beat": self._detector.beat})
 
     def write(self, fd: int) -> None:
         """Replaces the file's content, if anything changed."""

@@ -99,7 +99,7 @@ append_output:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("rule_files: []", 't.yaml:1:1: rule_files: unknown option "rule_files" (did you mean "rules_files"?); known: append_output, enrichers, grants, '),
+        ("rule_files: []", 't.yaml:1:1: rule_files: unknown option "rule_files" (did you mean "rules_files"?); known: '),
         ("rules: [{enable: {rule: a, tag: b}}]", "t.yaml:1:18: rules[0].enable: expected at most 1 of the options (got a mapping of 2)"),
         ("rules: [{allow: {rule: a}}]", 't.yaml:1:10: rules[0].allow: unknown option "allow"; known: disable, enable'),
         ("append_output: [{extra_fields: [1]}]", "t.yaml:1:33: append_output[0].extra_fields[0]: expected the name of a field or one NAME: FORMAT (got 1)"),
