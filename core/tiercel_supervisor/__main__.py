@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE))  # -I leaves the script's own directory out of the
 from broker import Broker, Grant  # noqa: E402
 from commands import starts_sensor  # noqa: E402
 from loaders import Loaders  # noqa: E402
+from notify import notify  # noqa: E402
 from sensor import USER, account, spawn  # noqa: E402
 
 CONFIG: Final = "/etc/tiercel/tiercel.yaml"
@@ -114,7 +115,9 @@ class Supervisor:
     def _signalled(self) -> None:
         for number in os.read(self._wakeup[0], 512):
             if number in FORWARDED:
-                self._stopping = self._stopping or number in (signal.SIGTERM, signal.SIGINT)
+                if number in (signal.SIGTERM, signal.SIGINT):
+                    self._stopping = True
+                    notify("STOPPING=1")
                 if self._pid:
                     os.kill(self._pid, number)
 
@@ -171,6 +174,7 @@ class Supervisor:
                 print(f"tiercel: the sensor {how}, the {quick}th time within seconds; giving up", file=sys.stderr)
                 return 1
             restarts += 1
+            notify(f"STATUS=the sensor {how}; restart {restarts}")
             print(f"tiercel: the sensor {how}; starting another (restart {restarts}), the kernel's ring goes on", file=sys.stderr)
             time.sleep(min(5.0, 0.05 * 2**quick))
 

@@ -10,6 +10,7 @@ from typing import Any
 import wire
 from files import Refused, open_granted
 from loaders import LoaderError, Loaders
+from notify import notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +73,7 @@ class Broker:
                 if kept is None:
                     return {"plan": None}, {}
                 return {"plan": kept[0], "answer": kept[1]}, kept[2]
-        raise Refused("request: not known (expected open, load or loaded)")
+            case {"op": "alive"}:
+                notify("READY=1", "WATCHDOG=1")
+                return {}, {}
+        raise Refused("request: not known (expected open, load, loaded or alive)")

@@ -32,12 +32,16 @@ class SupervisedHost(Host):
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         with self._lock:
-            try:
-                wire.send(self._channel, request)
-                answer, fds = wire.receive(self._channel)
-            except (OSError, wire.WireError) as e:
-                msg = f"supervisor: gone ({e})"
-                raise HostError(msg) from e
+            return self._exchange(request)
+
+    def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+        """For those who hold the lock."""
+        try:
+            wire.send(self._channel, request)
+            answer, fds = wire.receive(self._channel)
+        except (OSError, wire.WireError) as e:
+            msg = f"supervisor: gone ({e})"
+            raise HostError(msg) from e
         if "error" in answer:
             raise UserError(answer["error"])
         return answer, dict(zip(answer["names"], fds, strict=True))
@@ -59,6 +63,14 @@ class SupervisedHost(Host):
     def journal(self) -> int:
         """See `Host`."""
         return self._journal
+
+    def alive(self) -> None:
+        """Says that the sensor watches and its loop goes round; not while another request is under way, which says so too."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._exchange({"op": "alive"})
+            finally:
+                self._lock.release()
 
 
 class DirectHost(Host):

@@ -148,6 +148,7 @@ class Sensor:
             while not ended.is_set():
                 if self._supervised and sink is None:  # of the sensor that watches, not of one that records
                     statistics.write(self._supervised.statistics)
+                    self._supervised.alive()
                 self.internal.flush()
                 self.logs.tell()
                 try:

@@ -200,7 +200,7 @@ class EbpfSource(Source):
         records += rows
         listed = {r.HEAD.unpack_from(row)[r.TGID] for row in rows}
         records += filter(None, (_unlisted(int(name)) for name in os.listdir("/proc") if name.isdigit() and int(name) not in listed))
-        for kind, path in ((r.Mounts, "/proc/self/mountinfo"), (r.Accounts, "/etc/passwd"), (r.Groups, "/etc/group")):
+        for kind, path in ((r.Mounts, _mountinfo()), (r.Accounts, "/etc/passwd"), (r.Groups, "/etc/group")):
             try:
                 with open(path, "rb") as file:
                     records.append(kind(file.read(1 << 22)))
@@ -266,6 +266,11 @@ def _rows(data: bytes) -> list[bytes]:
         out.append(data[at : at + length])
         at += length
     return out
+
+
+def _mountinfo() -> str:
+    """The mounts of the host, which are not ours where a service manager or a container gives us others."""
+    return "/proc/1/mountinfo" if os.access("/proc/1/mountinfo", os.R_OK) else "/proc/self/mountinfo"
 
 
 def _identity(row: bytes) -> tuple[int, int, int]:

@@ -125,7 +125,7 @@ def test_only_names_of_grants(served: Served, name: str) -> None:
     ],
 )  # fmt: skip
 def test_unknown_requests(served: Served, request_: dict[str, Any]) -> None:
-    assert served.refusal(request_) == "request: not known (expected open, load or loaded)"
+    assert served.refusal(request_) == "request: not known (expected open, load, loaded or alive)"
 
 
 def test_the_path_and_mode_of_a_grant_are_roots(served: Served) -> None:
@@ -222,3 +222,7 @@ def test_a_huge_name_is_answered(served: Served) -> None:
     thread.join()
     assert "not in the configuration of root" in answer["error"]
     assert served.log == [True]
+
+
+def test_saying_that_it_is_alive_asks_for_nothing(served: Served) -> None:
+    assert served.ask({"op": "alive"}) == ({"names": []}, [])
