@@ -126,7 +126,7 @@ class Tls:
             return f"the server's certificate is refused: {error.verify_message}"
         if isinstance(error, ssl.SSLError) and error.reason:
             return f"TLS: {error.reason.lower().replace('_', ' ')}"
-        if isinstance(error, TimeoutError) and not error.args:
+        if isinstance(error, TimeoutError) and not error.strerror:
             return "timed out"
         return error.strerror or str(error) or type(error).__name__
 

@@ -29,7 +29,10 @@ def components(host: PluginHost) -> Iterator[type[Component]]:
 
 
 def objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The schema and all object schemas inside."""
+    """The schema and all object schemas inside, but for mappings whose keys are the user's."""
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        assert schema["additionalProperties"]["description"]
+        return
     yield schema
     for each in schema.get("properties", {}).values():
         if each.get("type") == "object":
@@ -38,7 +41,9 @@ def objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def test_all_of_them_load(host: PluginHost, repository: Path) -> None:
     assert {plugin.name: plugin.reason for plugin in host.plugins() if plugin.state is not State.LOADED} == {}
-    assert {"container", "ebpf", "evt", "file", "formats", "rules", "stdout", "syslog"} <= {plugin.name for plugin in host.plugins()}
+    assert {"container", "ebpf", "evt", "file", "formats", "http", "rules", "stdout", "syslog"} <= {
+        plugin.name for plugin in host.plugins()
+    }
 
 
 def test_schemas_are_closed_and_described(host: PluginHost) -> None:
@@ -65,7 +70,7 @@ def test_outputs_close_without_open_and_twice(host: PluginHost) -> None:
     import asyncio
 
     known = formatters(host, privileged=Host())
-    required = {"file": {"grant": "g"}}
+    required = {"file": {"grant": "g"}, "http": {"url": "http://localhost"}}
     for cls in host.outputs():
         options = with_defaults(cls.config_schema, required.get(cls.name, {}))
         output = cls.from_config(options, Context(cls.name, "web1", Host(), known))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, Self
 
 from tests.conftest import lacking
 
@@ -151,3 +151,54 @@ def rsyslog(directory: Path, identity: Identity) -> Iterator[Rsyslog]:
         yield made
     finally:
         made.stop()
+
+
+class Nginx:
+    """nginx that demands client certificates, in front of another server."""
+
+    def __init__(self, directory: Path, identity: Identity, behind: str) -> None:
+        self.directory, self.port = directory, free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        directory.mkdir()
+        paths = " ".join(f"{name}_temp_path {directory}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (directory / "nginx.conf").write_text(
+            f"""
+            daemon off; master_process off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;
+            events {{ worker_connections 64; }}
+            http {{
+              access_log off; {paths}
+              server {{
+                listen 127.0.0.1:{self.port} ssl;
+                ssl_certificate {identity.certificate}; ssl_certificate_key {identity.key};
+                ssl_client_certificate {identity.ca}; ssl_verify_client on;
+                location / {{ proxy_pass {behind}; }}
+              }}
+            }}
+            """
+        )
+
+    def __enter__(self) -> Self:
+        command = [
+            program("nginx"),
+            "-p",
+            str(self.directory),
+            "-c",
+            str(self.directory / "nginx.conf"),
+            "-e",
+            str(self.directory / "error.log"),
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self._up)
+        return self
+
+    def _up(self) -> bool:
+        assert self._process.poll() is None, (self.directory / "error.log").read_text()
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except OSError:
+            return False
+        return True
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait(SECONDS)
