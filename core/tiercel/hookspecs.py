@@ -11,8 +11,8 @@ marked with `tiercel.hookimpl`, and leaves the others out::
 
 What holds for all of them:
 
-- A hook is called once per start, before anything is opened; never per event. It takes no argument and returns at once: no I/O, no
-  threads, no tasks.
+- A hook is called once per start, before anything is opened; never per event. It takes no argument, unless said otherwise, and returns at
+  once: no I/O, no threads, no tasks.
 - It returns classes or data, which name themselves. The configuration picks and configures them; being installed starts nothing.
 - The host asks plugin after plugin, in the order of their entry points' names. A plugin of which one hook raises, or returns what it
   may not, is left out completely and reported by name; the others go on.
@@ -114,4 +114,18 @@ def tiercel_register_formatters() -> Iterable[type[Formatter]]:
 @hookspec
 def tiercel_register_outputs() -> Iterable[type[Output]]:
     """Classes that deliver alerts somewhere."""
+    raise NotImplementedError
+
+
+# --------------------------------------------------------------------------------------------------------------------- secrets
+
+
+@hookspec(firstresult=True)
+def tiercel_resolve_secret(reference: str) -> str | None:
+    """The secret behind a reference of the configuration, such as ``vault:path/of/it``; None if it is not one of this plugin's.
+
+    Called when components are built, for each option that its schema marks with ``writeOnly: true`` and whose value is a reference. It may
+    read and ask, but start waits for it. ``env:``, ``file:`` and ``plain:`` are the core's, unless a plugin answers first. Raise
+    `tiercel.UserError` where the secret cannot be had, without the secret in the message; nothing else that is raised is shown.
+    """
     raise NotImplementedError

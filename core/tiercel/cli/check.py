@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tiercel.cli.diagnostics import print_diagnostics, with_snippets
+from tiercel.cli.diagnostics import print_diagnostics, with_keys, with_snippets
 from tiercel.cli.load_results import load_results
 from tiercel.cli.session import Setting, config_option, json_option, override_option, rules_option, warn_of_plugins
 from tiercel.cli.show import print_json
-from tiercel.components.base import Host
 from tiercel.errors import ConfigError, Diagnostic, RuleError, UserError
 from tiercel.ruleset.codes import FILE_READ
 
 if TYPE_CHECKING:
+    from tiercel.config.files import Files
     from tiercel.config.model import Config
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
@@ -131,11 +131,11 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...],
             *read_texts, validate=validate, distributions=setting.distributions, options=options
         )  # fmt: skip
     except ConfigError as error:
-        return Examined(config_file=read_texts.file, problems=with_snippets(error.diagnostics, read_texts.texts()))
+        return Examined(config_file=read_texts.file, problems=with_keys(error.diagnostics, read_texts.texts()))
     warn_of_plugins(host)
     config = override(config, RunOptions(rules=rules))
-    if not problems:
-        problems = _build(config, host)
+    if not any(not problem.warning for problem in problems):
+        problems += _build(config, host, reader)
     texts, unreadable = readable_texts(config, host, files=reader)
     problems += unreadable
     count = would_run = 0
@@ -152,7 +152,7 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...],
     return Examined(
         config_file=config.file or BUILT_IN,
         files=[*texts, *((problem.file, None) for problem in unreadable if problem.code == FILE_READ)],
-        problems=with_snippets(problems, {**read_texts.texts(), **dict(texts)}),
+        problems=with_snippets(with_keys(problems, read_texts.texts()), dict(texts)),
         rules=count,
         running=would_run,
         skipped=skipped,
@@ -160,12 +160,18 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...],
     )
 
 
-def _build(config: Config, host: PluginHost) -> list[Diagnostic]:
-    """Problems of components that only they know. Building has no effect outside."""
+def _build(config: Config, host: PluginHost, files: Files) -> list[Diagnostic]:
+    """Problems of components that only they know. Building has no effect outside.
+
+    A secret that is not here is a warning: the configuration may be meant for another host, or another user.
+    """
     from tiercel.config.build import build, formatters
+    from tiercel.config.secrets import SecretMissing, Secrets
+    from tiercel.runtime.host import DirectHost
 
     problems = []
-    privileged = Host()
+    privileged = files.host or DirectHost({name: (grant.path, grant.mode) for name, grant in config.grants.items()})
+    secrets = Secrets(config, host=privileged, plugins=host)
     known = formatters(host, privileged=privileged)
     sections: tuple[tuple[str, ComponentRegistry[Any], Mapping[str, Any]], ...] = (
         ("sources", host.sources(), config.sources),
@@ -175,8 +181,9 @@ def _build(config: Config, host: PluginHost) -> list[Diagnostic]:
     for section, registry, components in sections:
         for component_id, options in components.items():
             try:
-                build(registry, {component_id: options}, privileged=privileged, formatters=known)
+                build(registry, {component_id: options}, privileged=privileged, formatters=known, secrets=secrets)
             except UserError as error:
                 where = config.file or BUILT_IN
-                problems.append(Diagnostic(where, 0, 0, "CONFIG", f"{section}.{component_id}: {error}"))
+                missing = isinstance(error, SecretMissing)
+                problems.append(Diagnostic(where, 0, 0, "CONFIG", f"{section}.{component_id}: {error}", warning=missing))
     return problems

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from typing import Final, TextIO
 
 from tiercel.errors import Diagnostic
 from tiercel.ruleset.places import SourceFile
 
-__all__ = ["print_diagnostics", "with_snippets"]
+__all__ = ["print_diagnostics", "with_keys", "with_snippets"]
+
+_KEY: Final = re.compile(r"\s*(?:- +)*[A-Za-z0-9_./-]{1,100}:(?:\s+|$)")
+"""The beginning of a line in block style."""
 
 
 def with_snippets(problems: Iterable[Diagnostic], texts: Mapping[str, str]) -> list[Diagnostic]:
@@ -28,6 +32,27 @@ def with_snippets(problems: Iterable[Diagnostic], texts: Mapping[str, str]) -> l
             found.append(dataclasses.replace(problem, snippet=file.snippet(problem.line, problem.column)))
         else:
             found.append(problem)
+    return found
+
+
+def with_keys(problems: Iterable[Diagnostic], texts: Mapping[str, str]) -> list[Diagnostic]:
+    """The problems of configuration files, with the key of their lines as snippets.
+
+    Values are not shown: what is at a wrong key, or in a text that is no YAML, may be a secret.
+
+    Args:
+        problems: the problems.
+        texts: texts of the files by name.
+    """
+    lines = {name: text.splitlines() for name, text in texts.items()}
+    found = []
+    for problem in problems:
+        if 0 < problem.line <= len(lines.get(problem.file, ())) and not problem.snippet and not problem.message.startswith("bad YAML"):
+            match = _KEY.match(lines[problem.file][problem.line - 1])
+            if match is not None and problem.column <= match.end() + 1:
+                found.append(dataclasses.replace(problem, snippet=f"{match[0].rstrip()} ...\n{' ' * (problem.column - 1)}^"))
+                continue
+        found.append(problem)
     return found
 
 

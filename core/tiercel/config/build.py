@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiercel.components.base import Component, Context, Host
+from tiercel.errors import UserError
 
 if TYPE_CHECKING:
     from tiercel.components.output import Formatter
+    from tiercel.config.secrets import Secrets
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
 
@@ -29,7 +31,12 @@ def formatters(plugins: PluginHost, *, privileged: Host) -> dict[str, Formatter]
 
 
 def build(
-    registry: ComponentRegistry[C], section: Mapping[str, Mapping[str, Any]], *, privileged: Host, formatters: Mapping[str, Formatter]
+    registry: ComponentRegistry[C],
+    section: Mapping[str, Mapping[str, Any]],
+    *,
+    privileged: Host,
+    formatters: Mapping[str, Formatter],
+    secrets: Secrets | None = None,
 ) -> dict[str, C]:
     """The components of one section, by id.
 
@@ -38,14 +45,20 @@ def build(
         section: component id -> options with defaults, ``config.outputs`` for example.
         privileged: what opens files for them.
         formatters: from `formatters`.
+        secrets: resolves references in the options; None if there are none.
 
     Raises:
         tiercel.PluginError: no plugin has a component of that name.
-        tiercel.UserError: a component refuses its options.
+        tiercel.UserError: a component refuses its options, or a secret of theirs is missing. The message has no secret.
     """
-    return {
-        component_id: registry.get(component_id.partition("/")[0]).from_config(
-            options, Context(component_id, hostname(), privileged, formatters)
-        )
-        for component_id, options in section.items()
-    }
+    made: dict[str, C] = {}
+    for component_id, options in section.items():
+        cls = registry.get(component_id.partition("/")[0])
+        found = options if secrets is None else secrets.resolved(cls.config_schema, options)
+        try:
+            made[component_id] = cls.from_config(found, Context(component_id, hostname(), privileged, formatters))
+        except UserError as error:
+            if secrets is None or secrets.hide(str(error)) == str(error):
+                raise
+            raise UserError(secrets.hide(str(error))) from None
+    return made

@@ -34,7 +34,7 @@ class Origin(NamedTuple):
         file: name of the file; "" for none.
         line: line, from 1; 0 for none.
         column: column, from 1; 0 for none.
-        option: the option of the command line that sets it; "" for none.
+        option: the key of the option of the command line that sets it; "" for none.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Document:
         value: its content.
         keys: place (line and column, from 1) of the key that each path ends in.
         values: place of the value at each path.
-        options: paths of values that the command line sets, with the option.
+        options: paths of values that the command line sets, with the key of the option: its value may be a secret.
         files: names of the files of paths that are not from `file`.
         replaced: paths of values with the tag `REPLACE`.
     """

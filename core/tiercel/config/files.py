@@ -32,6 +32,11 @@ class Files:
         self._host = host
         self._grants = frozenset(grants)
 
+    @property
+    def host(self) -> Host | None:
+        """What opens granted files; None without a supervisor."""
+        return self._host
+
     def read(self, path: Path, *, limit: int | None = None) -> str:
         """The text of a file.
 

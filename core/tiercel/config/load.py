@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -16,11 +17,12 @@ from tiercel.config.keys import KEYS, OUTPUT_KEYS
 from tiercel.config.model import DEFAULT_FILE, Config
 from tiercel.config.overrides import overridden
 from tiercel.config.schema import SECTIONS, compose, with_defaults
+from tiercel.config.secrets import is_plain, secrets_in
 from tiercel.errors import ConfigError, Diagnostic, PluginError, UserError
 from tiercel.plugins import PluginHost
 from tiercel.registry import ComponentRegistry
 
-__all__ = ["FRAGMENTS", "ConfigText", "Validate", "examine", "load", "read"]
+__all__ = ["FRAGMENTS", "ConfigText", "Look", "Validate", "examine", "load", "look", "read"]
 
 FRAGMENTS: Final = "config.d"
 """Directory beside the main file whose files go on with it."""
@@ -105,7 +107,7 @@ def load(
         tiercel.PluginError: two plugins clash.
     """
     config, host, problems = examine(text, file, fragments, validate=validate, distributions=distributions, options=options)
-    if problems:
+    if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
     return config, host
 
@@ -116,24 +118,66 @@ def examine(
 ) -> tuple[Config, PluginHost, list[Diagnostic]]:  # fmt: skip
     """`load` for those who go on to look for more problems: returns those of the file, and then only its rule files, if any.
 
+    If there are no errors, the problems are warnings about secrets that are written into the file.
+
     Raises:
         tiercel.ConfigError: it is no YAML, or does not say clearly which plugins may be loaded.
         tiercel.PluginError: two plugins clash.
     """
+    found = look(text, file, fragments, validate=validate, distributions=distributions, options=options)
+    if found.problems:
+        names = found.document.value.get("rules_files")
+        known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        rules_files = tuple(names) if known and names else () if names is not None else None
+        return Config(file=file, rules_files=rules_files), found.plugins, found.problems
+    return _made(found.value(), file), found.plugins, _plain_secrets(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What files say, and what is wrong with it.
+
+    Attributes:
+        document: the merged files with the command line's options, in the forms that the schema has, without defaults.
+        schema: of the whole configuration.
+        plugins: the plugins that it allows.
+        problems: what does not fit the schema.
+    """
+
+    document: Document
+    schema: Mapping[str, Any]
+    plugins: PluginHost
+    problems: list[Diagnostic]
+
+    def value(self) -> dict[str, Any]:
+        """The value with all defaults; of a document without problems."""
+        value: dict[str, Any] = with_defaults(self.schema, self.document.value)
+        return value
+
+
+def look(
+    text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
+) -> Look:  # fmt: skip
+    """Parses a configuration, loads the plugins that it allows, and validates it; arguments and errors are those of `examine`."""
     document = overridden(merged(text, file, fragments), options)
     chosen = plugin_choice.choose(document)
-    host = PluginHost(allow=chosen.allow, deny=chosen.deny, distributions=distributions)
-    host.load()
-    value = _normalised(document)
-    registries: dict[str, ComponentRegistry[Any]] = {"sources": host.sources(), "enrichers": host.enrichers(), "outputs": host.outputs()}
-    schema = compose(host, grants=grants.names(value.get("grants")))
+    plugins = PluginHost(allow=chosen.allow, deny=chosen.deny, distributions=distributions)
+    plugins.load()
+    document = dataclasses.replace(document, value=_normalised(document))
+    schema = compose(plugins, grants=grants.names(document.value.get("grants")))
+    registries: dict[str, ComponentRegistry[Any]] = {
+        "sources": plugins.sources(), "enrichers": plugins.enrichers(), "outputs": plugins.outputs(),
+    }  # fmt: skip
     hints = {section: _hint(registry) for section, registry in registries.items()}
-    problems = validate(dataclasses.replace(document, value=value), schema, hints=hints) if value else []
-    if problems:
-        names = value.get("rules_files")
-        known = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        return Config(file=file, rules_files=tuple(names) if known and names else () if names is not None else None), host, problems
-    return _made(with_defaults(schema, value), file), host, []
+    return Look(document, schema, plugins, validate(document, schema, hints=hints) if document.value else [])
+
+
+def _plain_secrets(found: Look) -> list[Diagnostic]:
+    """A warning for each secret that is written into a file."""
+    message = "a secret is written here, where everybody who reads the file sees it; try env:NAME or file:/PATH"
+    plain = [path for path, text in secrets_in(found.schema, found.document.value) if is_plain(text)]
+    return [dataclasses.replace(found.document.problem(path, message), warning=True) for path in plain]
 
 
 def _made(value: Mapping[str, Any], file: str) -> Config:

@@ -49,9 +49,9 @@ def overridden(document: Document, options: Sequence[str]) -> Document:
             if path[0] == "grants":
                 raise _Refused("root reads grants from the configuration file only; write them there")
             value, at = _set(value, path, _parsed(text))
-            places[at] = option
+            places[at] = option.partition("=")[0]
         except _Refused as refused:
-            problems.append(Diagnostic(COMMAND_LINE, 0, 0, CODE, f"-o {option:.200}: {refused}"))
+            problems.append(Diagnostic(COMMAND_LINE, 0, 0, CODE, f"-o {option.partition('=')[0]:.200}: {refused}"))
     if problems:
         raise ConfigError(problems)
     return dataclasses.replace(document, value=value, options=places)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
 
-__all__ = ["DEFAULTS", "SECTIONS", "compose", "with_defaults"]
+__all__ = ["DEFAULTS", "SECTIONS", "compose", "schema_of", "with_defaults"]
 
 SECTIONS: Final = {"sources": "source", "enrichers": "enricher", "outputs": "output"}
 """Sections that hold components -> kind."""
@@ -79,14 +79,14 @@ def with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
     if isinstance(value, Mapping):
         properties = schema.get("properties", {})
         absent = {name: each["default"] for name, each in properties.items() if name not in value and "default" in each}
-        return {name: with_defaults(_schema_of(schema, name), each) for name, each in {**value, **absent}.items()}
+        return {name: with_defaults(schema_of(schema, name), each) for name, each in {**value, **absent}.items()}
     if isinstance(value, list):
         items = schema.get("items")
         return [with_defaults(items, each) for each in value] if isinstance(items, Mapping) else list(value)
     return value
 
 
-def _schema_of(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def schema_of(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The schema of one value of a mapping; an empty one if there is none."""
     if name in schema.get("properties", {}):
         found = schema["properties"][name]

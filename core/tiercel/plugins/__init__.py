@@ -34,7 +34,7 @@ from tiercel.components.source import Decoder, Source
 from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError
 from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, version_mismatch
-from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label
+from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label, resolve_secret
 from tiercel.registry import ComponentRegistry, FieldCatalogue
 
 __all__ = ["Plugin", "PluginHost", "State"]
@@ -112,6 +112,7 @@ class PluginHost:
         self._catalogue = FieldCatalogue()
         self._bundles: dict[str, tuple[RuleBundle, str]] = {}
         self._stand_ins: dict[str, tuple[StandIn, str]] = {}
+        self._manager: pluggy.PluginManager | None = None
 
     # ------------------------------------------------------------------------------------------------------------------- facade
 
@@ -164,6 +165,15 @@ class PluginHost:
         """The registered rule bundles, by name."""
         return [self._bundles[name][0] for name in sorted(self._bundles)]
 
+    def resolve_secret(self, reference: str) -> str | None:
+        """The secret behind a reference, from the first plugin that knows it; None if none does.
+
+        Raises:
+            tiercel.UserError: a plugin says that it cannot be had, or fails.
+        """
+        owners = {plugin.name: plugin.owner for plugin in self.plugins() if plugin.state is State.LOADED}
+        return None if self._manager is None else resolve_secret(self._manager, reference, owners)
+
     def stand_ins(self) -> dict[str, str]:
         """Version of each plugin of Falco in whose place one of ours stands, by its name."""
         return {name: stand_in.version for name, (stand_in, _) in sorted(self._stand_ins.items())}
@@ -180,7 +190,7 @@ class PluginHost:
         if OWN not in distributions:
             msg = "tiercel has no metadata of its own (expected an installed distribution); install it with pip"
             raise PluginError(msg)
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager = self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
         contributions = []
         for name, (distribution, entry_point) in sorted(entry_points(distributions.values()).items()):
@@ -229,7 +239,7 @@ class PluginHost:
             msg = f"cannot be inspected: {describe(error)}"
             raise Broken(msg) from error
         callers = sorted(caller.name for caller in manager.get_hookcallers(module) or () if caller.spec is not None)
-        items = {hook: call(manager, hook, plugin.name) for hook in callers}
+        items = {hook: call(manager, hook, plugin.name) for hook in callers if hook.startswith("tiercel_register_")}
         provides = tuple(sorted(label(hook, item) for hook, found in items.items() for item in found))
         self._plugins[plugin.name] = plugin = dataclasses.replace(plugin, hooks=tuple(callers), provides=provides)
         return _Contribution(plugin, items)

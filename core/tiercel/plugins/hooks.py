@@ -16,12 +16,12 @@ from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Decoder, Source
 from tiercel.components.standin import StandIn
-from tiercel.errors import PluginError
+from tiercel.errors import PluginError, UserError
 from tiercel.fields import Field
 from tiercel.hookspecs import PROJECT
 from tiercel.registry import check_component, check_field
 
-__all__ = ["COMPONENTS", "Broken", "call", "describe", "explain_hook", "label"]
+__all__ = ["COMPONENTS", "Broken", "call", "describe", "explain_hook", "label", "resolve_secret"]
 
 COMPONENTS: Final[Mapping[str, tuple[str, type[Component]]]] = {
     "tiercel_register_sources": ("source", Source),
@@ -104,6 +104,36 @@ def label(hook: str, item: Any) -> str:
     others = {"tiercel_register_fields": "field", "tiercel_register_rules": "rules", "tiercel_register_stand_ins": "stand-in"}
     kind = others.get(hook) or COMPONENTS[hook][0]
     return f"{kind} {item.name}"
+
+
+def resolve_secret(manager: pluggy.PluginManager, reference: str, owners: Mapping[str, str]) -> str | None:
+    """What the first plugin that knows it makes of a reference; None if none knows it.
+
+    Args:
+        manager: of all plugins.
+        reference: from the configuration.
+        owners: distributions of the plugins that may be asked, by the plugins' names.
+
+    Raises:
+        tiercel.UserError: a plugin says that it cannot be had, or fails. In what way is not shown: the error may hold the secret.
+    """
+    for implementation in reversed(manager.hook.tiercel_resolve_secret.get_hookimpls()):
+        name = implementation.plugin_name
+        if name not in owners:
+            continue
+        try:
+            found: object = implementation.function(reference)
+        except UserError:
+            raise
+        except Exception as error:  # noqa: BLE001  a stranger's code; its error may hold the secret
+            msg = f"{reference}: plugin {name} of {owners[name]} failed to resolve it ({type(error).__name__})"
+            raise PluginError(msg) from None
+        if found is not None and not isinstance(found, str):
+            msg = f"{reference}: plugin {name} of {owners[name]} resolved it to no text (got {type(found).__name__})"
+            raise PluginError(msg)
+        if found is not None:
+            return found
+    return None
 
 
 def describe(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from tiercel.config import build
 from tiercel.config.files import Files
 from tiercel.config.log import Log
 from tiercel.config.model import RunOptions
+from tiercel.config.secrets import Secrets
 from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery
@@ -66,13 +67,15 @@ class Sensor:
         files = Files(supervised, supervised.grants if supervised else ())
         self.generation = prepare(options, number=1, files=files)
         config, plugins = self.generation.config, self.generation.plugins
-        self.logs = logs.install(config.log)
+        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
+        self._secrets = Secrets(config, host=self._host, plugins=plugins)
+        self.logs = logs.install(config.log, secrets=self._secrets.values)
         for note in self.generation.notes:
             _log.warning(note)
-        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
         self.source, self.decoder = self._build_source()
         self._sink: Sink | None = None
-        parts: dict[str, Any] = {"privileged": self._host, "formatters": build.formatters(plugins, privileged=self._host)}
+        formatters = build.formatters(plugins, privileged=self._host)
+        parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters, "secrets": self._secrets}
         self.acks = Acks()
         self.delivery = Delivery(
             build.build(plugins.outputs(), config.outputs, **parts), build.build(plugins.enrichers(), config.enrichers, **parts), self.acks
@@ -92,7 +95,8 @@ class Sensor:
     def _build_source(self) -> tuple[Source, Decoder]:
         generation = self.generation
         component_id = generation.source_id
-        source = generation.source.from_config(generation.config.sources[component_id], self._context(component_id))
+        options = self._secrets.resolved(generation.source.config_schema, generation.config.sources[component_id])
+        source = generation.source.from_config(options, self._context(component_id))
         for cls in generation.plugins.decoders():
             if cls.event_source == source.event_source:
                 return source, cls.from_config({}, self._context(cls.name))

@@ -115,4 +115,4 @@ class TestThroughTheCommandLine:
     def test_options_over_the_configuration(self, run: Run, rules: Path) -> None:
         assert run("-V", str(rules), "-o", "rules[].disable.rule=*").out.splitlines()[-1] == "0 of 3 rules would run"
         done = run("-V", str(rules), "-o", "priority=loud")
-        assert (done.code, done.err.splitlines()[0].split(":")[:3]) == (2, ["<command line>", " -o priority=loud", " priority"])
+        assert (done.code, done.err.splitlines()[0].split(":")[:3]) == (2, ["<command line>", " -o priority", " priority"])

@@ -98,7 +98,7 @@ class TestCheck:
         lines = done.err.splitlines()
         assert lines[0].startswith("c.yaml:1:11: priority: expected one of")
         assert lines[0].endswith(" [CONFIG]")
-        assert lines[1:3] == ["    priority: x", "              ^"]
+        assert lines[1:3] == ["    priority: ...", "              ^"]
         condition = next(number for number, line in enumerate(lines) if line.startswith(f"{rules}:6:48: "))
         assert lines[condition].endswith(" [LOAD_ERR_COMPILE_CONDITION]")
         assert lines[condition + 1] == "      condition: evt.type = open and below_opt and lab.flag = 3 and lab.short contains x"

@@ -78,7 +78,7 @@ def test_all_that_are_wrong_are_named() -> None:
 def test_diagnostics_name_the_option() -> None:
     document = overridden(parse(TEXT, "t.yaml"), ["rules[].disable.rule=x"])
     assert str(document.problem(("rules", 2, "disable", "rule"), "wrong")) == (
-        "<command line>: -o rules[].disable.rule=x: rules[2].disable.rule: wrong"
+        "<command line>: -o rules[].disable.rule: rules[2].disable.rule: wrong"
     )
     assert str(document.problem(("rules", 0), "wrong")) == "t.yaml:3:5: rules[0]: wrong"
 
