@@ -1,0 +1,31 @@
+/* Opens a file many times within a time: `storm PATH COUNT MILLISECONDS`. Every opening is spread evenly over the time, or comes later if the
+ * machine does not manage. Prints how many succeeded and how many milliseconds it took. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc != 4) return 64;
+  long count = atol(argv[2]), good = 0;
+  long long length = atoll(argv[3]) * 1000000, start = now();
+  for (long i = 0; i < count; i++) {
+    while (now() < start + length * i / count) continue;
+    int fd = open(argv[1], O_RDONLY);
+    if (fd < 0) continue;
+    good++;
+    close(fd);
+  }
+  printf("%ld %lld\n", good, (now() - start) / 1000000);
+  return 0;
+}
