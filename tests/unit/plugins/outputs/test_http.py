@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.unit.plugins.outputs.servers import Authority, Identity, Nginx, free_port
+from tests.unit.plugins.outputs.servers import Authority, Identity, Nginx, free_port, listening
 from tests.unit.plugins.outputs.support import Granting, Numbers, alert
 from tiercel import Context, Permanent, Retry, UserError
 from tiercel.config.schema import with_defaults
@@ -237,15 +237,10 @@ def test_a_slow_server_is_given_up() -> None:
     async def main() -> None:
         async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
-            writer.close()
 
-        server = await asyncio.start_server(stall, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with opened(url=url + "/secret", timeout_secs=0.2) as output:
-            with pytest.raises(Retry, match=f"^{url}: timed out$"):
+        async with listening(stall) as port, opened(url=f"http://127.0.0.1:{port}/secret", timeout_secs=0.2) as output:
+            with pytest.raises(Retry, match=f"^http://127.0.0.1:{port}: timed out$"):
                 await output.deliver([alert(1)])
-        server.close()
-        await server.wait_closed()
 
     asyncio.run(main())
 
@@ -282,14 +277,10 @@ def test_garbage_instead_of_an_answer() -> None:
     async def main() -> None:
         async def garble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"\x00\xff HTTP/9 hello\r\n\r\n")
-            writer.close()
 
-        server = await asyncio.start_server(garble, "127.0.0.1", 0)
-        async with opened(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as output:
+        async with listening(garble) as port, opened(url=f"http://127.0.0.1:{port}") as output:
             with pytest.raises(Retry):
                 await output.deliver([alert(1)])
-        server.close()
-        await server.wait_closed()
 
     asyncio.run(main())
 
@@ -396,7 +387,6 @@ class Proxy:
         self.seen.append(f"{method} {target}")
         if "Proxy-Authorization: Basic dTpw\r\n" not in head:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            writer.close()
             return
         host, _, port = target.removeprefix("http://").partition("/")[0].partition(":")
         upstream_reader, upstream = await asyncio.open_connection(host, int(port))
@@ -417,25 +407,24 @@ class Proxy:
 def test_through_a_proxy(tmp_path: Path, server: Identity, client: Identity) -> None:
     async def check(behind: Server) -> None:
         proxy = Proxy()
-        listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-        address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        login = {"proxy": address, "proxy_username": "u", "proxy_password": "p"}
         with Nginx(tmp_path / "nginx", server, behind.url) as nginx:
-            async with opened(url=nginx.url + "/a", tls=tls(client), **login) as output:
-                await output.deliver([alert(1), alert(2)])
-            async with opened(url=behind.url + "/b", **login) as output:
-                await output.deliver([alert(3)])
-            async with opened(url=nginx.url + "/c", tls=tls(client), proxy=address) as output:
-                with pytest.raises(Retry, match=f"the proxy {address} answers 407"):
-                    await output.deliver([alert(4)])
-            gone = f"http://127.0.0.1:{free_port()}"
-            async with opened(url=nginx.url + "/d", tls=tls(client), proxy=gone) as output:
-                with pytest.raises(Retry, match=f"the proxy {gone}: Connect"):
-                    await output.deliver([alert(5)])
-            target = nginx.url.removeprefix("https://")
+            async with listening(proxy.serve) as port:
+                address = f"http://127.0.0.1:{port}"
+                login = {"proxy": address, "proxy_username": "u", "proxy_password": "p"}
+                async with opened(url=nginx.url + "/a", tls=tls(client), **login) as output:
+                    await output.deliver([alert(1), alert(2)])
+                async with opened(url=behind.url + "/b", **login) as output:
+                    await output.deliver([alert(3)])
+                async with opened(url=nginx.url + "/c", tls=tls(client), proxy=address) as output:
+                    with pytest.raises(Retry, match=f"the proxy {address} answers 407"):
+                        await output.deliver([alert(4)])
+                gone = f"http://127.0.0.1:{free_port()}"
+                async with opened(url=nginx.url + "/d", tls=tls(client), proxy=gone) as output:
+                    with pytest.raises(Retry, match=f"the proxy {gone}: Connect"):
+                        await output.deliver([alert(5)])
+                target = nginx.url.removeprefix("https://")
         assert proxy.seen == [f"CONNECT {target}", f"POST {behind.url}/b", f"CONNECT {target}"]
         assert [request.path for request, _ in behind.requests] == ["/a", "/a", "/b"]
-        listener.close()
 
     run(check)
 
