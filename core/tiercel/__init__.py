@@ -9,7 +9,7 @@ from tiercel.components.enricher import Enricher
 from tiercel.components.extractor import field
 from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
-from tiercel.components.source import Abilities, Decoder, Source
+from tiercel.components.source import Abilities, Decoder, Replan, Source
 from tiercel.components.standin import StandIn
 from tiercel.components.tls import Tls
 from tiercel.errors import (
@@ -64,6 +64,7 @@ __all__ = [
     "Priority",
     "Quantifier",
     "RawBatch",
+    "Replan",
     "Retry",
     "RuleBundle",
     "RuleError",

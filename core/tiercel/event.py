@@ -54,6 +54,8 @@ class RawBatch:
             cannot deliver again.
         clock: time on the source's own clock when the batch was taken, nanoseconds.
         clock_offset: what to add to the source's clock to get nanoseconds since the epoch.
+        generation: number of the plan (`tiercel.SourcePlan`) that was in force when these records were made, while records of an earlier
+            one may still come; 0 when all that come are of the one in force.
     """
 
     source: str
@@ -62,3 +64,4 @@ class RawBatch:
     acknowledge: Callable[[], None] | None = None
     clock: int = 0
     clock_offset: int = 0
+    generation: int = 0

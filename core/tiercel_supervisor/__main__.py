@@ -137,6 +137,7 @@ class Supervisor:
                     elif not self._broker.serve(channel):
                         poll.unregister(channel)
                         talking = False
+                self._broker.tidy()
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
                 if pid:
                     return status

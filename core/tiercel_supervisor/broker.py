@@ -30,8 +30,13 @@ class Broker:
         self._uid, self._gid = uid, gid
         self._gifts = gifts
 
+    def tidy(self) -> None:
+        """Lets go of what is not needed any more. Call it now and then."""
+        self._loaders.tidy()
+
     def greet(self, channel: socket.socket, restarts: int) -> None:
-        """First message to a new child: what it may ask for."""
+        """First message to a new child: what it may ask for. What an earlier child had prepared is discarded."""
+        self._loaders.discard_all()
         grants = {name: g.mode for name, g in self._files.items()}
         wire.send(channel, {"grants": grants, "restarts": restarts}, list(self._gifts))
 
@@ -65,9 +70,15 @@ class Broker:
                     known = ", ".join(sorted(self._files)) or "none"
                     raise Refused(f"grant {name!r}: not in the configuration of root (granted: {known})")
                 return {}, {"file": open_granted(grant.path, grant.mode, self._uid, self._gid)}
-            case {"op": "load", "loader": str(name), "plan": dict(plan)}:
-                answer, made = self._loaders.start(name, plan)
+            case {"op": "prepare", "loader": str(name), "plan": dict(plan)}:
+                answer, made = self._loaders.prepare(name, plan)
                 return {"answer": answer}, made
+            case {"op": "commit", "loader": str(name)}:
+                self._loaders.commit(name)
+                return {}, {}
+            case {"op": "discard", "loader": str(name)}:
+                self._loaders.discard(name)
+                return {}, {}
             case {"op": "loaded", "loader": str(name)}:
                 kept = self._loaders.kept(name)
                 if kept is None:
@@ -76,4 +87,4 @@ class Broker:
             case {"op": "alive"}:
                 notify("READY=1", "WATCHDOG=1")
                 return {}, {}
-        raise Refused("request: not known (expected open, load, loaded or alive)")
+        raise Refused("request: not known (expected open, prepare, commit, discard, loaded or alive)")

@@ -69,11 +69,33 @@ class Host:
         raise NotImplementedError
 
     def load(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
-        """Starts a loader that a grant names, hands it the plan, and returns what it made.
+        """Starts a loader that a grant names, hands it the plan, and returns what it made and put in force.
 
         Raises:
             tiercel.UserError: no such loader, or it failed; with the reason that it gave.
         """
+        loaded = self.prepare(loader, plan)
+        self.commit(loader)
+        return loaded
+
+    def prepare(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
+        """`load` in two steps: what the loader made can be filled before `commit` puts it in force. Discards what was prepared before.
+
+        Raises:
+            tiercel.UserError: no such loader, or it failed; with the reason that it gave.
+        """
+        raise NotImplementedError
+
+    def commit(self, loader: str) -> None:
+        """Puts in force what was prepared, in place of what was in force.
+
+        Raises:
+            tiercel.UserError: nothing was prepared, or the loader failed; what was in force stays.
+        """
+        raise NotImplementedError
+
+    def discard(self, loader: str) -> None:
+        """Has the loader let go of what was prepared; the descriptors are the caller's to close."""
         raise NotImplementedError
 
     def journal(self) -> int | None:

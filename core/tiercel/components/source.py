@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tiercel.event import Event, RawBatch
     from tiercel.plan import SourcePlan
 
-__all__ = ["Abilities", "Decoder", "Source"]
+__all__ = ["Abilities", "Decoder", "Replan", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,25 @@ class Abilities:
     max_atoms: int = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """Another plan, prepared beside the one in force by `Source.replan` or `Decoder.replan`. One of the two is called, once.
+
+    Attributes:
+        commit: puts it in force; called on the detect thread between two batches, so it must be quick. One of a source may raise
+            `tiercel.UserError`, and what was in force stays; one of a decoder must not fail.
+        discard: lets go of it; called on any thread.
+    """
+
+    commit: Callable[[], None]
+    discard: Callable[[], None] = lambda: None
+
+
 class Source(Component):
     """Produces raw records of one event source.
 
     Life: `from_config`, `open(plan)`, then `read` again and again until `stop` was called and `read` has returned None, then
-    `close`. All but `stop` are called on the detect thread.
+    `close`. All but `stop`, `wake` and `replan` are called on the detect thread.
     """
 
     event_source: ClassVar[str]
@@ -74,6 +88,24 @@ class Source(Component):
     def origin(self) -> str:
         """Identifies this source's positions across restarts of the sensor; goes into alert ids. Valid after `open`."""
         raise NotImplementedError
+
+    def replan(self, plan: SourcePlan) -> Replan | None:
+        """Prepares another plan while `read` goes on; called on a thread of its own, one at a time.
+
+        A source that supports it says in each batch which plan its records were made under, as long as that is not the one in force
+        for all of them (`tiercel.RawBatch.generation`). No event that both plans want may be lost or delivered twice.
+
+        Returns:
+            What puts it in force; None if this source needs a restart for another plan.
+
+        Raises:
+            tiercel.UserError: the plan cannot be prepared.
+        """
+        del plan
+        return None
+
+    def wake(self) -> None:
+        """Has a waiting `read` return soon. Callable from another thread."""
 
     def read(self, timeout: float) -> RawBatch | None:
         """Waits up to `timeout` seconds for records.
@@ -133,6 +165,17 @@ class Decoder(Component):
             refresh: `Source.snapshot` of the source, for repair after a loss. Call it at most once per batch.
         """
         raise NotImplementedError
+
+    def replan(self, plan: SourcePlan) -> Replan | None:
+        """Prepares for another plan while `decode` goes on; called on a thread of its own, after `Source.replan`.
+
+        After it was put in force, batches may still be of an earlier plan, see `tiercel.RawBatch.generation`.
+
+        Returns:
+            What puts it in force; None if this decoder needs a restart for another plan.
+        """
+        del plan
+        return None
 
     def decode(self, batch: RawBatch) -> Iterator[Event]:
         """The events of a batch, in order. An event is valid until the next one is asked for."""

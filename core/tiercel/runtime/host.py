@@ -50,10 +50,18 @@ class SupervisedHost(Host):
         """See `Host`."""
         return self._ask({"op": "open", "grant": grant})[1]["file"]
 
-    def load(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
+    def prepare(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
         """See `Host`."""
-        answer, descriptors = self._ask({"op": "load", "loader": loader, "plan": dict(plan)})
+        answer, descriptors = self._ask({"op": "prepare", "loader": loader, "plan": dict(plan)})
         return Loaded(plan, answer["answer"], descriptors)
+
+    def commit(self, loader: str) -> None:
+        """See `Host`."""
+        self._ask({"op": "commit", "loader": loader})
+
+    def discard(self, loader: str) -> None:
+        """See `Host`."""
+        self._ask({"op": "discard", "loader": loader})
 
     def loaded(self, loader: str) -> Loaded | None:
         """See `Host`."""
@@ -99,7 +107,7 @@ class DirectHost(Host):
             msg = f"{path}: not opened: {e.strerror}"
             raise UserError(msg) from e
 
-    def load(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
+    def prepare(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
         """See `Host`."""
         msg = (
             f"source {loader}: needs root to load its program into the kernel (got uid {os.getuid()}); run `sudo tiercel run`, "

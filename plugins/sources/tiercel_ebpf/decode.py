@@ -15,21 +15,22 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from tiercel import PENDING, Decoder, RawBatch, SourcePlan, Stability, join_path
+from tiercel import PENDING, Decoder, RawBatch, Replan, SourcePlan, Stability, join_path
 from tiercel_ebpf import records as r
 from tiercel_ebpf import snapshots
 from tiercel_ebpf.accounts import Accounts
-from tiercel_ebpf.dismiss import Hopeless, hopeless
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.paths import NO_LENGTH, ORIGIN_LENGTH, POSITIVE, RESULT_SIGN, Views
 from tiercel_ebpf.process import MAX_ANCESTORS, UNKNOWN, Process, Table
-from tiercel_ebpf.roles import EXEC, EXIT, FORK, OPEN, QUIET, role_of
-from tiercel_ebpf.wants import wanted
+from tiercel_ebpf.reading import Reading
+from tiercel_ebpf.roles import EXEC, EXIT, FORK, OPEN, QUIET
 
 SETTLED: Final = 20_000_000
 """Nanoseconds after its exec at which a process is judged without having come up."""
 MAX_SETTLING: Final = 65536
 NO_IDENTITY: Final = -1
+IMAGE_PARTS: Final = frozenset({"exe", "args", "memfd"})
+"""Of what is collected, that which images hold."""
 A_COMM: Final = 96
 """Offset of the short name in exec records and rows: a[1]."""
 MAX_TEXTS: Final = 4096
@@ -75,25 +76,49 @@ class SyscallDecoder(Decoder):
         self._settling: deque[Process] = deque()
         self._cgroup_by_id: dict[tuple[int, int], str] = {}
         self._mounts: dict[int, str] = {}
-        self.accounts = Accounts(self._snapshot)
-        self._judging = False
+        self.accounts: Accounts = Accounts(self._snapshot)
+        self._readings: dict[int, Reading] = {}
+        self._reading: Reading
         self._wants: frozenset[str] = frozenset()
         self._wants_cgroups = False
-        self._roles: tuple[str, ...] = ()
-        self._dismissals: tuple[Hopeless | None, ...] = ()
+        self._collected: frozenset[str] = frozenset()  # of the records that are read; of those of an earlier sensor it is not known
+        self._renewing = False
         self._views = Views(text=self._text, origin=self._origin)
         self._counts = {"malformed": 0, "repaired": 0, "unknown": 0, "snapshots": 0, "dismissed": 0}
 
     def open(self, plan: SourcePlan, refresh: Callable[[], RawBatch | None]) -> None:
         """Takes a first snapshot."""
         self._refresh = refresh
-        self._judging = bool(plan.judged)
-        self._wants = wanted(plan)
-        self._wants_cgroups = "cgroups" in self._wants
-        self._dismissals = tuple(hopeless(plan, number) for number in range(len(r.KINDS)))
-        self._roles = tuple(role_of(number, wanted=name in plan.wanted_types) for number, name in enumerate(r.KINDS))
+        self._put_in_force(Reading(plan))
         self._snapshot()
         self._refreshed = False
+
+    def replan(self, plan: SourcePlan) -> Replan:
+        """Records of earlier plans are read as they were; the table gets what only the new one wants from a snapshot."""
+        reading = Reading(plan)
+        return Replan(lambda: self._turn(reading))
+
+    def _put_in_force(self, reading: Reading) -> None:
+        self._reading = self._readings[reading.number] = reading
+        self._wants = reading.wants
+        self._wants_cgroups = "cgroups" in self._wants
+
+    def _turn(self, reading: Reading) -> None:
+        grown = reading.wants - self._wants
+        self._put_in_force(reading)
+        self.table.forget(grown & IMAGE_PARTS)
+        self._renewing = bool(grown)
+        self._renew()
+        self._settling.clear()
+        for process in self.table.by_pid.values():
+            process.judged = None  # what was judged by other rules is not judged
+            self._settle(process, 0)
+
+    def _renew(self) -> None:
+        """Has a snapshot complete what is known of processes, as soon as one is to be had."""
+        if self._renewing:
+            self._refreshed = False
+            self._snapshot()
 
     def counters(self) -> Mapping[str, int]:
         """Malformed records, repairs, processes that stayed unknown, snapshots, records dropped unseen, and the size of the table."""
@@ -118,6 +143,7 @@ class SyscallDecoder(Decoder):
         if batch is None:
             return
         self._counts["snapshots"] += 1
+        renewing, self._renewing = self._renewing, False
         self._ahead.clear()
         lines = {c[:3]: c[3] for c in batch.records if isinstance(c, r.CommandLine)}
         for record in batch.records:
@@ -128,23 +154,30 @@ class SyscallDecoder(Decoder):
             elif isinstance(record, r.Groups):
                 self.accounts.take_groups(record)
             elif isinstance(record, bytes):
-                self._row(record, lines)
+                self._row(record, lines, renewing=renewing)
             elif isinstance(record, r.Unlisted) and self.table.get(record[0]) is None:
                 pid, ppid, start, name, args = record
                 image = self.table.image(name, None, args, memfd=False)
                 self.table.put(Process(pid=pid, start=start, exec_id=NO_IDENTITY, ppid=ppid, vpid=PENDING, image=image, context=()))
 
-    def _row(self, record: bytes, lines: Mapping[tuple[int, int, int], bytes]) -> None:
+    def _row(self, record: bytes, lines: Mapping[tuple[int, int, int], bytes], *, renewing: bool) -> None:
         h = r.HEAD.unpack_from(record)
         if h[r.FLAGS] & r.F_CHANGING:
             return
         known = self.table.get(h[r.TGID])
         identity = (h[r.TGID], h[r.START], h[r.EXEC_ID])
-        if known is not None and (known.pid, known.start, known.exec_id) == identity and known.image is not UNKNOWN:
+        same = known is not None and (known.pid, known.start, known.exec_id) == identity and known.image is not UNKNOWN
+        if known is not None and same:
             known.ppid = h[r.PPID]
-            return
+            if known.image.whole and not renewing:
+                return
         args: bytes | None = b"" if h[r.FLAGS] & r.F_KTHREAD or "args" not in self._wants else lines.get(identity)
         process = self._new(h, record, args, bool(h[r.FLAGS] & r.F_KTHREAD))
+        if known is not None and same:
+            known.image = known.image.completed(process.image)
+            if renewing:
+                known.context = process.context
+            return
         if known is not None and known.image is not UNKNOWN and (known.start, known.exec_id) < identity[1:]:
             # Records of what it was may still be in the ring, in front of the one that says what it became.
             self._ahead[process.pid], self._ahead_at = process, h[r.TIME]
@@ -187,7 +220,7 @@ class SyscallDecoder(Decoder):
         )
 
     def _settle(self, process: Process, time: int) -> None:
-        if self._judging:
+        if self._reading.judging:
             process.settles = time
             if len(self._settling) >= MAX_SETTLING:
                 self._settling.popleft()
@@ -197,7 +230,7 @@ class SyscallDecoder(Decoder):
         args: bytes | None = b""
         if "args" in self._wants:
             args = r.string(record, h, r.ARGS)
-            if h[r.FLAGS] & r.F_ARGS_CUT and not args:
+            if not args and (h[r.FLAGS] & r.F_ARGS_CUT or "args" not in self._collected):
                 args = None
         process = self._new(h, record, args, False)
         self.table.put(process)
@@ -264,10 +297,14 @@ class SyscallDecoder(Decoder):
 
     def decode(self, batch: RawBatch) -> Iterator[SyscallEvent]:
         """The events of a batch, and processes that want a verdict as events without a type."""
-        event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, self._roles, r.HEAD.size
-        processes, judging, one_view, same, views = self.table.by_pid, self._judging, r.F_SAME | r.F_CUT, r.F_SAME, self._views.read
-        young, dismissals, dismissed, ahead, number = batch.clock - SETTLED, self._dismissals, 0, self._ahead, self._number
+        reading = self._reading_of(batch)
+        self._collected = reading.wants
+        event, unpack, offset, roles, size = self._event, r.IDENTITY.unpack_from, batch.clock_offset, reading.roles, r.HEAD.size
+        judging, has_parents, dismissals = reading.judging and reading is self._reading, reading.has_parents, reading.dismissals
+        processes, one_view, same, views = self.table.by_pid, r.F_SAME | r.F_CUT, r.F_SAME, self._views.read
+        young, dismissed, ahead, number = batch.clock - SETTLED, 0, self._ahead, self._number
         self._refreshed = False
+        self._renew()
         if batch.records and not isinstance(batch.records[0], tuple):  # of a capture that is none of ours
             self._counts["malformed"] += len(batch.records)
             return
@@ -294,7 +331,8 @@ class SyscallDecoder(Decoder):
                 process = processes.get(pid)  # type: ignore[assignment]  # the next line looks
                 if process is None or process.start != start or process.exec_id != exec_id:
                     process = self._process(event.head)
-                process.ppid = ppid
+                if has_parents:
+                    process.ppid = ppid
             number += 1
             context = record[CONTEXT]
             key = process.key if context == process.seen else process.key_of(context)
@@ -331,8 +369,16 @@ class SyscallDecoder(Decoder):
                 self.table.remove(pid, start)
         self._number = number
         self._counts["dismissed"] += dismissed
-        if self._settling:
+        if self._settling and reading is self._reading:
             yield from self._settled(young)
+
+    def _reading_of(self, batch: RawBatch) -> Reading:
+        """How the records of a batch are read. Those of earlier plans are forgotten when no more of them come."""
+        if batch.generation:
+            return self._readings.get(batch.generation, self._reading)
+        if len(self._readings) > 1:
+            self._readings = {self._reading.number: self._reading}
+        return self._reading
 
     def _settled(self, young: int) -> Iterator[SyscallEvent]:
         event, settling = self._event, self._settling

@@ -26,6 +26,17 @@ def path_hash(text: bytes, *, seed: int, factor: int) -> int:
     return value
 
 
+def counts(entries: Iterable[Entry]) -> tuple[int, int]:
+    """How many elements entries need in the maps: (paths, networks)."""
+    paths, networks = set(), set()
+    for e in entries:
+        if e.kind == "net":
+            networks.add((e.value, e.bits))
+        else:
+            paths.add((e.kind, e.value))
+    return len(paths), len(networks)
+
+
 @dataclass(slots=True)
 class _Bits:
     maybe: list[int]
@@ -44,14 +55,13 @@ class Places:
         self._seed, self._factor = keys["HASH_SEED"], keys["HASH_FACTOR"]
         self._places = Map(places, key_size=16, value_size=16 * row_count + 8 + TEXT)
         self._bits = bits
-        self._present = 0
         self._filter = Map(filter_map, key_size=4, value_size=1 << (bits - 3))
         self._networks = Map(networks, key_size=24, value_size=8 * row_count)
 
     def fill(self, entries: Iterable[Entry], *, set_number: int) -> None:
-        """Enters everything under a set's number; the kernel uses it from when the control page names that set.
+        """Enters everything under a set's number; the kernel uses it from when that is its generation.
 
-        What is there of other sets stays, and must be removed by `keep_only` afterwards.
+        What is there of other sets stays; `keep_only` removes it when no program reads it any more.
         """
         paths: dict[tuple[int, bytes], _Bits] = {}
         networks: dict[tuple[bytes, int], _Bits] = {}
@@ -69,11 +79,10 @@ class Places:
         present = 0
         for (kind, text), bits in paths.items():
             hash_ = path_hash(text, seed=self._seed, factor=self._factor)
-            present |= 1 << (hash_ >> (64 - self._bits))
+            present |= self._bit(hash_)
             key = struct.pack("<QII", hash_, set_number, kind)
             head = struct.pack(f"<{2 * self._rows}QII", *bits.maybe, *bits.sure, len(text), 0)
             self._places.update(key, head + text[:COMPARED].ljust(TEXT, b"\0"))
-        self._present = present
         before = int.from_bytes(self._filter.lookup(bytes(4)) or b"", "little")
         self._write_filter(before | present)
         for (address, length), own in networks.items():
@@ -88,15 +97,26 @@ class Places:
     def _write_filter(self, bits: int) -> None:
         self._filter.update(bytes(4), bits.to_bytes(1 << (self._bits - 3), "little"))
 
-    def keep_only(self, set_number: int) -> None:
-        """Removes what an earlier sensor entered under other numbers."""
+    def _bit(self, hash_: int) -> int:
+        return 1 << (hash_ >> (64 - self._bits))
+
+    def keep_only(self, set_number: int) -> tuple[int, int]:
+        """Removes what was entered under other numbers; how many paths and networks stay."""
+        paths = networks = present = 0
         for key in self._places.keys():  # noqa: SIM118  no mapping
-            if struct.unpack_from("<I", key, 8)[0] != set_number:
+            hash_, number = struct.unpack_from("<QI", key)
+            if number != set_number:
                 self._places.delete(key)
+            else:
+                present |= self._bit(hash_)
+                paths += 1
         for key in self._networks.keys():  # noqa: SIM118
             if struct.unpack_from("<I", key, 4)[0] != set_number:
                 self._networks.delete(key)
-        self._write_filter(self._present)
+            else:
+                networks += 1
+        self._write_filter(present)
+        return paths, networks
 
 
 def _masked(address: bytes, bits: int) -> bytes:

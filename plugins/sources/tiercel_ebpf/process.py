@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from tiercel import PENDING
@@ -16,16 +17,29 @@ MAX_ANCESTORS: Final = 32
 class Image:
     """What a process became at its last exec; shared by the processes forked from it."""
 
-    __slots__ = ("arglist", "args", "cmdline", "exe", "exepath", "memfd", "name")
+    __slots__ = ("arglist", "args", "cmdline", "exe", "exepath", "memfd", "name", "whole")
 
     def __init__(self, name: Any, exe: Any, exepath: Any, arglist: Any, memfd: Any) -> None:
         """Values may be `tiercel.PENDING`."""
         self.name, self.exe, self.exepath, self.arglist, self.memfd = name, exe, exepath, arglist, memfd
+        self.whole = PENDING not in (name, exe, exepath, arglist, memfd)
         if arglist is PENDING:
             self.args = self.cmdline = PENDING
         else:
             self.args = " ".join(arglist)
             self.cmdline = f"{name} {self.args}" if arglist else name
+
+    def without(self, parts: Collection[str]) -> Image:
+        """The same with some of what is collected (``exe``, ``args``, ``memfd``) not known."""
+        exe, arglist = (PENDING, PENDING) if "args" in parts else (self.exe, self.arglist)
+        path, memfd = PENDING if "exe" in parts else self.exepath, PENDING if "memfd" in parts else self.memfd
+        return Image(self.name, exe, path, arglist, memfd)
+
+    def completed(self, other: Image) -> Image:
+        """This one with what is not known from another of the same process."""
+        exe, arglist = (other.exe, other.arglist) if self.arglist is PENDING else (self.exe, self.arglist)
+        path, memfd = (mine if mine is not PENDING else its for mine, its in ((self.exepath, other.exepath), (self.memfd, other.memfd)))
+        return Image(self.name, exe, path, arglist, memfd)
 
     @property
     def count(self) -> Any:
@@ -113,6 +127,14 @@ class Table:
             return None
         process.alive = False
         return self.by_pid.pop(pid)
+
+    def forget(self, parts: Collection[str]) -> None:
+        """Makes parts of all images unknown: nobody has collected them. Processes that shared an image still do."""
+        lacking: dict[Image, Image] = {}
+        for process in self.by_pid.values():
+            image = process.image
+            if image is not UNKNOWN:
+                process.image = lacking.get(image) or lacking.setdefault(image, image.without(parts))
 
     def image(self, name: bytes, exepath: bytes | None, args: bytes | None, *, memfd: Any) -> Image:
         """An image of these values; equal ones are one object while they are remembered.

@@ -52,9 +52,14 @@ class Ring:
         return out
 
     @property
+    def written(self) -> int:
+        """Position up to which the kernel has written."""
+        return int(_position.unpack_from(self._mapping)[0])
+
+    @property
     def unread(self) -> int:
         """Bytes that the kernel has written and this reader not yet read."""
-        return int(_position.unpack_from(self._mapping)[0]) - self.position
+        return self.written - self.position
 
     @property
     def released(self) -> int:

@@ -6,20 +6,23 @@ import mmap
 import os
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Final
 
-from tiercel import Abilities, Context, Event, Loaded, RawBatch, Source, SourcePlan, Stability, UserError
+from tiercel import Abilities, Context, Event, Loaded, RawBatch, Replan, Source, SourcePlan, Stability, UserError
 from tiercel_ebpf import records as r
 from tiercel_ebpf import snapshots
 from tiercel_ebpf.bpf import Map, iterate, possible_cpus
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.journal import Journal
 from tiercel_ebpf.names import EVENT_NAMES
-from tiercel_ebpf.places import Places
 from tiercel_ebpf.process import UNKNOWN
+from tiercel_ebpf.program import MAX_GENERATION, Program
 from tiercel_ebpf.ring import Ring, drain_descriptor
-from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, translate
+from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, Entry, translate
+from tiercel_ebpf.turns import Turns
 from tiercel_ebpf.verdicts import Verdicts
 
 BATCH: Final = 1024
@@ -30,10 +33,9 @@ BACKLOG: Final = 1 << 16
 COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place", "passed", "lost", "i386", "unjudged")
 SNAPSHOT_PAUSE: Final = 4
 """Times its own duration that must pass after a snapshot before the next."""
-MAX_SET: Final = 0xFFFF
-"""Sets of place values are numbered from 1; a new sensor takes the next one, and removes the last one after the switch."""
-SETTINGS: Final = 9
-"""Words of the program's settings: secrets, then the generation."""
+LOADER: Final = "ebpf"
+PERSISTENT: Final = ("events", "control", "counters")
+"""Descriptors that stay the same whatever is loaded."""
 
 
 class EbpfSource(Source):
@@ -72,63 +74,104 @@ class EbpfSource(Source):
         self._stopped = self._busy = False
         self._ring: Ring
         self._journal: Journal | None = None
+        self._program: Program | None = None
         self._verdicts: Verdicts
-        self._plan: Mapping[str, Any] = {}
+        self._turns: Turns
+        self._cut: deque[RawBatch] = deque()
         self._control: mmap.mmap | None = None
+        self.loads = 0
         self._lines: dict[tuple[int, int, int], bytes] = {}
         self._no_snapshot_before = 0.0
 
     def open(self, plan: SourcePlan) -> None:
-        """Has the plan loaded, or takes over what an earlier sensor had loaded for the same plan."""
+        """Has the plan loaded, or takes over what an earlier sensor had loaded, if it fits."""
         message, entries = translate(plan)
-        loaded = self._host.loaded("ebpf")
-        generation = 1 if loaded is None else int(loaded.plan["generation"])
-        if loaded is None or {**loaded.plan, "generation": 0} != {**message, "generation": 0}:
-            generation += loaded is not None
-            loaded = self._host.load("ebpf", message | {"generation": generation})
-        self._plan = message
-        self._take(loaded)
-        answer = loaded.answer
-        places = Places(
-            rows=answer["placed"], row_count=answer["place_rows"], keys=answer["keys"], places=self._descriptors["places"],
-            networks=self._descriptors["networks"], bits=answer["filter_bits"], filter_map=self._descriptors["filter"],
-        )  # fmt: skip
-        number = self._control_value("set") % MAX_SET + 1
-        places.fill(entries, set_number=number)
-        self._set_control("set", number)
-        places.keep_only(number)
-        self._verdicts = Verdicts(
-            self._descriptors["verdicts"], slots=len(plan.judged), generation=self._new_generation(), keys=answer["keys"],
-            guards=frozenset(message["guards"]),
-        )  # fmt: skip
+        loaded = self._host.loaded(LOADER)
+        generation = 1
+        if loaded is not None:
+            program = self._take(loaded)
+            generation = _after(program.generation)  # what an earlier sensor wrote under others means nothing
+            if program.fits(message, entries):
+                program.fill(entries, generation)
+                program.switch(generation)
+            else:
+                program.close()
+                loaded = None
+        if loaded is None:
+            program = self._load(message, entries, generation)
+            self._host.commit(LOADER)
+        self._program = program
+        self._verdicts = program.verdicts(len(plan.judged), generation)
+        self._turns = Turns(generation, plan.generation)
 
-    def _take(self, loaded: Loaded) -> None:
-        answer, self._descriptors = loaded.answer, dict(loaded.descriptors)
+    def replan(self, plan: SourcePlan) -> Replan:
+        """Enters other values beside those in force, or loads another program where the plan differs in more than values."""
+        message, entries = translate(plan)
+        program = self._program
+        assert program is not None
+        generation = _after(program.generation)
+        same = program.fits(message, entries)
+        if same:
+            program.fill(entries, generation)
+        else:
+            program = self._load(message, entries, generation)
+            self.loads += 1
+        verdicts = program.verdicts(len(plan.judged), generation)
+
+        def commit() -> None:
+            before = self._program
+            if same:
+                program.switch(generation)
+            else:
+                self._host.commit(LOADER)
+            self._program, self._verdicts = program, verdicts
+            self._turns.switched(generation, plan.generation, now=time.monotonic())
+            if before is not None and before is not program:
+                before.close()
+
+        def discard() -> None:
+            if not same:
+                self._host.discard(LOADER)
+                program.close()
+
+        return Replan(commit, discard)
+
+    def _load(self, message: Mapping[str, Any], entries: Sequence[Entry], generation: int) -> Program:
+        """A program that is not in force yet, with its values."""
+        program = self._take(self._host.prepare(LOADER, {**message, "generation": generation}))
+        try:
+            program.fill(entries, generation)
+        except OSError as e:
+            self._host.discard(LOADER)
+            program.close()
+            msg = f"source ebpf: the values of paths and networks that rules name cannot be entered ({e.strerror}; got {len(entries)})"
+            raise UserError(msg) from e
+        return program
+
+    def _take(self, loaded: Loaded) -> Program:
+        """The program of what was loaded; the first time, everything else of it is opened, too."""
+        answer = loaded.answer
         if answer["layout"] != r.LAYOUT or any(answer["kinds"].get(k) != n for n, k in enumerate(r.KINDS) if k):
             msg = f"eBPF loader: record layout {answer['layout']} is not this source's {r.LAYOUT}; install both from one distribution"
             raise UserError(msg)
-        self._answer = answer
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._ring = Ring(self._descriptors["events"], answer["ring_bytes"])
-        self._control = mmap.mmap(self._descriptors["control"], mmap.PAGESIZE)
-        self._counters = Map(self._descriptors["counters"], key_size=4, value_size=64 * possible_cpus())
-        journal = self._host.journal()
-        self._journal = None if journal is None else Journal(journal)
+        if self._control is None:
+            self._descriptors = {name: os.dup(loaded.descriptors[name]) for name in PERSISTENT}
+            self._slots = answer["control"]
+            self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._ring = Ring(self._descriptors["events"], answer["ring_bytes"])
+            self._control = mmap.mmap(self._descriptors["control"], mmap.PAGESIZE)
+            self._counters = Map(self._descriptors["counters"], key_size=4, value_size=64 * possible_cpus())
+            journal = self._host.journal()
+            self._journal = None if journal is None else Journal(journal)
+        return Program(loaded)
 
     def _set_control(self, name: str, value: int) -> None:
         assert self._control is not None
-        struct.pack_into("<Q", self._control, 8 * self._answer["control"][name], value)
+        struct.pack_into("<Q", self._control, 8 * self._slots[name], value)
 
     def _control_value(self, name: str) -> int:
         assert self._control is not None
-        return int(struct.unpack_from("<Q", self._control, 8 * self._answer["control"][name])[0])
-
-    def _new_generation(self) -> int:
-        """Ends the validity of all verdicts that an earlier sensor wrote, whose rules may have been others; the number of ours."""
-        settings = Map(self._descriptors["settings"], key_size=4, value_size=8 * SETTINGS)
-        *secrets, generation = struct.unpack(f"<{SETTINGS}Q", settings.lookup(bytes(4)) or bytes(8 * SETTINGS))
-        settings.update(bytes(4), struct.pack(f"<{SETTINGS}Q", *secrets, generation + 1))
-        return int(generation) + 1
+        return int(struct.unpack_from("<Q", self._control, 8 * self._slots[name])[0])
 
     @property
     def origin(self) -> str:
@@ -140,6 +183,8 @@ class EbpfSource(Source):
 
     def read(self, timeout: float) -> RawBatch | None:
         """The next records of the ring. Pauses a little while they keep coming; sleeps, with the kernel told to wake it, when none do."""
+        if self._cut:
+            return self._cut.popleft()
         ring = self._ring
         if self._busy and ring.unread < BACKLOG and not self._stopped:
             time.sleep(min(BUSY_PAUSE, timeout))
@@ -155,11 +200,26 @@ class EbpfSource(Source):
         if not records and self._stopped:
             return None
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        batch = RawBatch(source="syscall", records=records, clock=now, clock_offset=time.time_ns() - now)
+        offset = time.time_ns() - now
+        if self._turns.turning:
+            self._cut.extend(self._cut_batches(records, now, offset))
+            return self._cut.popleft()
+        return self._batch(records, ring.position, now, offset)
+
+    def _batch(self, records: list[tuple[int, bytes]], end: int, now: int, offset: int, number: int = 0) -> RawBatch:
+        batch = RawBatch(source="syscall", records=records, clock=now, clock_offset=offset, generation=number)
         if records:
             batch.position = records[0][0]
-            batch.acknowledge = self._acknowledgement(records, ring.position)
+            batch.acknowledge = self._acknowledgement(records, end)
         return batch
+
+    def _cut_batches(self, records: list[tuple[int, bytes]], now: int, offset: int) -> Iterator[RawBatch]:
+        """A batch for each run of records of one plan; at least one."""
+        turns, ring = self._turns, self._ring
+        runs = list(turns.runs(records)) or [(turns.newest, [])]
+        for (number, run), (_, following) in pairwise([*runs, (0, [])]):
+            yield self._batch(run, following[0][0] if following else ring.position, now, offset, number)
+        turns.look(now=time.monotonic(), written=ring.written, read=ring.position)
 
     def _acknowledgement(self, records: list[tuple[int, bytes]], end: int) -> Callable[[], None]:
         journal = self._journal
@@ -173,6 +233,11 @@ class EbpfSource(Source):
 
         return acknowledge
 
+    def wake(self) -> None:
+        """Has a waiting `read` return."""
+        if self._wake >= 0:
+            os.eventfd_write(self._wake, 1)
+
     def journal(self) -> Iterator[bytes]:
         """What an earlier sensor had read of starts and ends of processes."""
         return iter(()) if self._journal is None else self._journal.replay()
@@ -185,10 +250,12 @@ class EbpfSource(Source):
         start = time.monotonic()
         if start < self._no_snapshot_before:
             return None
-        link = self._descriptors["tasks"]
+        program = self._program
+        assert program is not None
+        link = program.descriptors["tasks"]
         rows = _rows(iterate(link))
         records: list[Any] = []
-        if "args" in self._plan["collect"]:
+        if "args" in program.message["collect"]:
             known, lines = self._lines, {}
             for identity in map(_identity, rows):
                 line = known.get(identity) or _command_line(identity[0])
@@ -227,8 +294,7 @@ class EbpfSource(Source):
     def stop(self) -> None:
         """Wakes the reader; it reads what is there, then ends."""
         self._stopped = True
-        if self._wake >= 0:
-            os.eventfd_write(self._wake, 1)
+        self.wake()
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """Per event type, summed over processors: seen, dropped by which group, passed, lost, i386, unjudged."""
@@ -249,12 +315,20 @@ class EbpfSource(Source):
             self._control.close()
             self._control = None
             self._ring.close()
+        if self._program is not None:
+            self._program.close()
+            self._program = None
         for fd in self._descriptors.values():
             os.close(fd)
         self._descriptors = {}
         if self._wake >= 0:
             os.close(self._wake)
             self._wake = -1
+
+
+def _after(generation: int) -> int:
+    """The next generation; by the time they begin anew nothing of the first ones is left."""
+    return generation % MAX_GENERATION + 1
 
 
 def _rows(data: bytes) -> list[bytes]:

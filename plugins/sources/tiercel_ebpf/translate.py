@@ -20,6 +20,9 @@ PROTOCOL: Final = 1
 """Version of the loader's plan."""
 RING_BYTES: Final = 8 << 20
 MAX_VERDICTS: Final = 65536
+SMALLEST_MAP: Final = 512
+LARGEST_MAP: Final = 1 << 17
+"""Bounds of the place maps; the loader has the same upper one."""
 MAX_SCALAR_ATOMS: Final = 64
 MAX_VALUES: Final = 64
 OPENS: Final = ("open", "openat", "openat2", "creat")
@@ -231,6 +234,11 @@ def _judged(judged: JudgedType) -> tuple[dict[str, Any], list[Entry]]:
     }, entries
 
 
+def _room(count: int) -> int:
+    """Elements of a map that holds the values of two generations at a time, of which the next may have some more."""
+    return min(LARGEST_MAP, max(SMALLEST_MAP, 1 << (4 * count - 1).bit_length() if count else 0))
+
+
 def translate(plan: SourcePlan) -> tuple[dict[str, Any], list[Entry]]:
     """The loader's plan, without a generation, and what belongs into the place maps."""
     judged = [_judged(j) for j in plan.judged]
@@ -243,7 +251,7 @@ def translate(plan: SourcePlan) -> tuple[dict[str, Any], list[Entry]]:
         "guards": sorted(name for name, (point, _) in GUARDS.items() if plan.guards & point),
         "judged": [j for j, _ in judged],
         "max_verdicts": MAX_VERDICTS,
-        "max_places": max(64, 2 * sum(1 for e in entries if e.kind != "net")),
-        "max_networks": max(64, 2 * sum(1 for e in entries if e.kind == "net")),
+        "max_places": _room(sum(1 for e in entries if e.kind != "net")),
+        "max_networks": _room(sum(1 for e in entries if e.kind == "net")),
         "place_kinds": sorted({e.kind for e in entries} - {"net"}),
     }, entries

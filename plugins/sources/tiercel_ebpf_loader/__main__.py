@@ -1,7 +1,9 @@
-"""The loader's process: one request on descriptor 3, one answer, end.
+"""The loader's process: a plan on descriptor 3, an answer, and what was made is put in force or discarded.
 
 Protocol (both ways): four bytes of length, little endian, then JSON; descriptors travel as SCM_RIGHTS with the first byte.
-Request ``{"plan": ..., "inherit": [names]}``; answer ``{"answer": ..., "names": [names of the descriptors]}`` or ``{"error": text}``.
+Request ``{"plan": ..., "inherit": [names]}``; answer ``{"answer": ..., "names": [names of the descriptors], "held": true}`` or
+``{"error": text}``. Held means that nothing is in force yet: a second request ``{"commit": true}`` puts it in force, and is answered
+with ``{"names": [names of further descriptors]}``; the end of the stream discards it.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def main() -> int:
         names = request["inherit"]
         if names and (sorted(names) != sorted(PERSISTENT) or len(names) != len(fds)):
             raise PlanError(f"inherit: not valid (got {names}, expected nothing or {', '.join(PERSISTENT)})")
-        answer, descriptors = load(validate(request["plan"]), dict(zip(names, fds, strict=True)))
+        answer, descriptors, put_in_force = load(validate(request["plan"]), dict(zip(names, fds, strict=True)))
     except BpfError as e:
         print(e.log[-4000:], file=sys.stderr)
         _send(channel, {"error": f"eBPF loader: {e}; run `tiercel doctor` and report this with its output"}, [])
@@ -60,7 +62,19 @@ def main() -> int:
     except (PlanError, KernelError, CompileError, OSError, ValueError, KeyError) as e:
         _send(channel, {"error": f"eBPF loader: {e}"}, [])
         return 1
-    _send(channel, {"answer": answer, "names": list(descriptors)}, list(descriptors.values()))
+    _send(channel, {"answer": answer, "names": list(descriptors), "held": True}, list(descriptors.values()))
+    try:
+        data, _ = _receive(channel)
+    except PlanError:  # the end of the stream
+        return 0
+    try:
+        if json.loads(data) != {"commit": True}:
+            raise PlanError("request: not valid (expected to commit)")
+        more = put_in_force()
+    except (PlanError, OSError, ValueError) as e:
+        _send(channel, {"error": f"eBPF loader: {e}"}, [])
+        return 1
+    _send(channel, {"names": list(more)}, list(more.values()))
     return 0
 
 

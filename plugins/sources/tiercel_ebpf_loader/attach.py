@@ -2,13 +2,14 @@
 
 The first load creates the persistent parts (ring, dispatchers' program array, call table, control page, counters) and attaches the
 dispatchers. A later one takes these over in place of maps of its own, and changes the slots of the program array: what is attached
-stays, nothing is delivered twice.
+stays, nothing is delivered twice. Between loading and that change the sensor fills the new maps.
 """
 
 from __future__ import annotations
 
 import secrets
 import struct
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import kernel
@@ -42,15 +43,23 @@ PROGRAMS: Final = (
 )  # fmt: skip
 
 
-def load(plan: Plan, inherited: dict[str, int]) -> tuple[dict[str, Any], dict[str, int]]:
-    """Puts a plan into the kernel.
+CALLS: Final = 512
+"""Numbers of system calls in the table."""
+
+Answer = dict[str, Any]
+Descriptors = dict[str, int]
+
+
+def load(plan: Plan, inherited: Descriptors) -> tuple[Answer, Descriptors, Callable[[], Descriptors]]:
+    """Puts a plan into the kernel, beside the one in force.
 
     Args:
         plan: a valid plan.
         inherited: descriptors of the `PERSISTENT` maps of an earlier load, or nothing.
 
     Returns:
-        What the sensor must know, and the descriptors that keep it all alive, by name.
+        What the sensor must know, the descriptors that keep it all alive, by name, and a function that puts it in force and returns
+        further descriptors. Until then nothing calls the new programs, and their maps can be filled.
 
     Raises:
         KernelError: the kernel lacks something; the message says what.
@@ -69,24 +78,25 @@ def load(plan: Plan, inherited: dict[str, int]) -> tuple[dict[str, Any], dict[st
         raise
 
 
-def _put(plan: Plan, compiled: objects.Objects, inherited: dict[str, int], btf: Btf) -> tuple[dict[str, Any], dict[str, int]]:
-    loaded = objects.Loaded(compiled, inherited)
+def _put(plan: Plan, compiled: objects.Objects, inherited: Descriptors, btf: Btf) -> tuple[Answer, Descriptors, Callable[[], Descriptors]]:
+    sizes = {"verdicts": plan.max_verdicts, "places": plan.max_places, "networks": plan.max_networks}
+    loaded = objects.Loaded(compiled, inherited, sizes=sizes)
     secret = keys()
     loaded.set("settings", 0, struct.pack(f"<{len(SECRETS)}Q", *(secret[name] for name in SECRETS)) + struct.pack("<Q", plan.generation))
     for stage, slot in STAGES.items():
         loaded.set("stages", slot, struct.pack("<i", loaded.program(f"on_{stage}")))
-    wanted = call_table(plan)
-    for number in range(512) if inherited else wanted:
-        loaded.set("calls", number, struct.pack("<H", wanted.get(number, 0)))
-    for hook, slot in HOOKS.items():
-        loaded.set("programs", slot, struct.pack("<i", loaded.program(f"on_{hook}")))
+    hooks = {slot: loaded.program(f"on_{hook}") for hook, slot in HOOKS.items()}
+    dispatchers = {} if inherited else {point: loaded.program(f"dispatch_{hook}") for hook, point in reversed(DISPATCHERS.items())}
     descriptors = {name: loaded.maps[name] for name in (*PERSISTENT, *PER_PLAN)}
     descriptors[f"stages.{plan.generation}"] = loaded.maps["stages"]
+    descriptors["tasks"] = kernel.link_iterator(loaded.program(ITERATOR, iterator_btf_id=btf.function("bpf_iter_task")))
     if not inherited:
         loaded.set("control", CONTROL["ring_id"], struct.pack("<Q", secrets.randbits(64)))
-        for hook, tracepoint in reversed(DISPATCHERS.items()):
-            descriptors[f"attached.{tracepoint}"] = kernel.open_raw_tracepoint(tracepoint, loaded.program(f"dispatch_{hook}"))
-    descriptors["tasks"] = kernel.link_iterator(loaded.program(ITERATOR, iterator_btf_id=btf.function("bpf_iter_task")))
+
+    def put_in_force() -> Descriptors:
+        switch(loaded.maps, call_table(plan), hooks)
+        return {f"attached.{point}": kernel.open_raw_tracepoint(point, fd) for point, fd in dispatchers.items()}
+
     answer = {
         "layout": LAYOUT,
         "persistent": PERSISTENT,
@@ -99,4 +109,35 @@ def _put(plan: Plan, compiled: objects.Objects, inherited: dict[str, int], btf: 
         "place_rows": max(1, len(placed(plan))),
         "placed": [j.kind for j in placed(plan)],
     }
-    return answer, descriptors
+    return answer, descriptors, put_in_force
+
+
+def switch(maps: Mapping[str, int], wanted: Mapping[int, int], hooks: Mapping[int, int]) -> None:
+    """Puts programs in force.
+
+    A call must never be missing in the table while a program in force wants it: first the table gets what the new program wants
+    beside what it has, then each hook's slot is changed, then what nobody wants any more leaves the table.
+
+    Args:
+        maps: has ``calls`` and ``programs``.
+        wanted: the new table (`generate.call_table`).
+        hooks: slot of ``programs`` -> descriptor of a program.
+    """
+    before = {number: struct.unpack("<H", kernel.lookup(maps["calls"], _index(number), 2))[0] for number in range(CALLS)}
+    both = {number: _either(kinds, before[number]) for number, kinds in wanted.items()}
+    for number, kinds in both.items():
+        kernel.update(maps["calls"], _index(number), struct.pack("<H", kinds))
+    for slot, fd in hooks.items():
+        kernel.update(maps["programs"], _index(slot), struct.pack("<i", fd))
+    for number, kinds in (before | both).items():
+        if kinds != wanted.get(number, 0):
+            kernel.update(maps["calls"], _index(number), struct.pack("<H", wanted.get(number, 0)))
+
+
+def _either(kinds: int, others: int) -> int:
+    """An entry of the call table with what either has of each of its two halves; where both have one it is the same."""
+    return (kinds & 0xFF or others & 0xFF) | (kinds & 0xFF00 or others & 0xFF00)
+
+
+def _index(number: int) -> bytes:
+    return number.to_bytes(4, "little")

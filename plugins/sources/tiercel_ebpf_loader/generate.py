@@ -17,7 +17,7 @@ KIND: Final = {name: number for number, name in enumerate(KINDS, 1)} | {"task": 
 HOOKS: Final = {"call": 0, "exec": 1, "fork": 2, "exit": 3}
 STAGES: Final = {"report": 0, "other_call": 1, "opened": 2}
 OPENS: Final = ("open", "openat", "openat2", "creat")
-CONTROL: Final = {"armed": 0, "set": 8, "ring_id": 16}  # a cache line apart
+CONTROL: Final = {"armed": 0, "ring_id": 16}  # a cache line apart
 LAYOUT: Final = 1
 """Version of the record layout in ``program/base.h``; the sensor refuses another."""
 
@@ -232,7 +232,7 @@ def keys() -> dict[str, int]:
 
 
 def program(plan: Plan, constants: dict[str, int]) -> str:
-    """The complete C text for a valid plan. It has neither secrets nor the plan's generation in it: those are in a map."""
+    """The complete C text for a valid plan. Plans that differ in secrets, generation and sizes of maps only have the same one."""
     slots = max(1, len(plan.judged))
     defines = {f"KIND_{name.upper()}": number for name, number in KIND.items()}
     defines |= {f"HOOK_{name.upper()}": number for name, number in HOOKS.items()}
@@ -253,9 +253,6 @@ def program(plan: Plan, constants: dict[str, int]) -> str:
         "SLOTS": slots,
         "PLACE_TYPES": len(placed(plan)),
         "PLACE_ROWS": max(1, len(placed(plan))),
-        "VERDICTS": plan.max_verdicts,
-        "PLACES": plan.max_places,
-        "NETWORKS": plan.max_networks,
         "EXEC_ID_MASK": 0xFFFFFFFF,
     }
     text = [f"#define {name} {value}" for name, value in sorted((constants | defines).items())]

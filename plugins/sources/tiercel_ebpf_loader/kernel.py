@@ -8,7 +8,7 @@ import struct
 from typing import Final
 
 SYS_BPF: Final = 321  # x86-64
-MAP_CREATE, MAP_UPDATE_ELEM, PROG_LOAD, RAW_TRACEPOINT_OPEN, LINK_CREATE = 0, 2, 5, 17, 28
+MAP_CREATE, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROG_LOAD, RAW_TRACEPOINT_OPEN, LINK_CREATE = 0, 1, 2, 5, 17, 28
 RAW_TRACEPOINT: Final = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 TRACING: Final = 26  # BPF_PROG_TYPE_TRACING
 TRACE_ITER: Final = 28  # BPF_TRACE_ITER, enum bpf_attach_type
@@ -49,6 +49,13 @@ def update(fd: int, key: bytes, value: bytes) -> None:
     """Sets an element of a map."""
     key_data, value_data = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value, len(value))
     _bpf(MAP_UPDATE_ELEM, struct.pack("<IIQQQ", fd, 0, _address(key_data), _address(value_data), 0), "map element")
+
+
+def lookup(fd: int, key: bytes, size: int) -> bytes:
+    """The value of an element, `size` bytes, which must exist."""
+    key_data, value = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(size)
+    _bpf(MAP_LOOKUP_ELEM, struct.pack("<IIQQQ", fd, 0, _address(key_data), _address(value), 0), "map element")
+    return value.raw
 
 
 def load_program(name: str, instructions: bytes, *, kind: int, attach_type: int = 0, attach_btf_id: int = 0) -> int:

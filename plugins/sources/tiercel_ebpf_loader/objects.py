@@ -166,15 +166,16 @@ def _write(path: Path, objects: Objects) -> None:
 class Loaded:
     """Maps and programs of one load; what is inherited takes the place of the map of that name."""
 
-    def __init__(self, objects: Objects, inherited: Mapping[str, int]) -> None:
-        """Creates the maps."""
+    def __init__(self, objects: Objects, inherited: Mapping[str, int], *, sizes: Mapping[str, int]) -> None:
+        """Creates the maps; `sizes` are entries of those that the C leaves without a size."""
         self._objects = objects
         self.maps = dict(inherited)
         for name, m in objects.maps.items():
             if name not in self.maps:
                 self.maps[name] = kernel.create_map(
-                    name, kind=m.kind, key_size=m.key_size, value_size=m.value_size, max_entries=m.max_entries, flags=m.flags
-                )
+                    name, kind=m.kind, key_size=m.key_size, value_size=m.value_size,
+                    max_entries=sizes.get(name, m.max_entries), flags=m.flags,
+                )  # fmt: skip
 
     def program(self, name: str, *, iterator_btf_id: int = 0) -> int:
         """Loads a program; an iterator's needs the BTF id of what it iterates over."""

@@ -22,6 +22,8 @@ PLACE_KINDS: Final = ("prefix", "exact", "directory", "name")
 GUARDS: Final = ("credentials", "cgroup", "session", "tty")
 SCALARS: Final = ("result", "fd", "open_read", "open_write", "fd_type", "protocol", "server_port")
 COMPARISONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "in": "=="}
+MAX_GENERATION: Final = (1 << 32) - 1
+"""Sets of place values are numbered by it (`struct place_key`)."""
 MAX_CLASSES: Final = 64
 MAX_ATOMS: Final = 64
 MAX_VALUES: Final = 64
@@ -171,7 +173,7 @@ def validate(message: object) -> Plan:
     if len({j.kind for j in judged}) != len(judged):
         raise _fail("plan.judged", [j.kind for j in judged], "each kind once")
     return Plan(
-        generation=_number("plan.generation", item["generation"], 1, 65535),
+        generation=_number("plan.generation", item["generation"], 1, MAX_GENERATION),
         ring_bytes=ring,
         kinds=_names("plan.kinds", item["kinds"], KINDS),
         collect=_names("plan.collect", item["collect"], COLLECT),

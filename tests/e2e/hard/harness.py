@@ -48,7 +48,7 @@ class Watch:
             read(mark, os.O_CREAT)  # again and again: where the ring was full, the first ones are lost
             self.sensor._read(0.05)
         mark.unlink()
-        new = [a for a in self.sensor.alerts[self._seen :] if a["rule"] != SYNC]
+        new = [a for a in self.sensor.alerts[self._seen :] if a["rule"] != SYNC and a["source"] != "internal"]
         self._seen = len(self.sensor.alerts)
         return new
 

@@ -87,7 +87,7 @@ u64 test_judged(const u8 *verdict, u32 tgid, u64 task, u32 slot, int *unjudged) 
   settings.lookup = find_settings; verdicts.lookup = find_verdict; test_tgid = tgid;
   memcpy(&test_verdict, verdict, sizeof(test_verdict));
   test_task = task;
-  s.judged_tgid = 0; return judged(&s, slot, unjudged);
+  s.judged_tgid = 0; s.o.generation = test_settings.generation; return judged(&s, slot, unjudged);
 }
 """
 

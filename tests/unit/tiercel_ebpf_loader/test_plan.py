@@ -103,7 +103,7 @@ def test_nothing_may_be_missing_and_nothing_added(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "new"),
     [
-        (("protocol",), 2), (("protocol",), True), (("protocol",), 1.0), (("generation",), 0), (("generation",), 65536),
+        (("protocol",), 2), (("protocol",), True), (("protocol",), 1.0), (("generation",), 0), (("generation",), 1 << 32),
         (("generation",), "1"),
         (("ring_bytes",), (1 << 20) + 4096), (("ring_bytes",), 1 << 15), (("ring_bytes",), 1 << 31), (("max_verdicts",), 63),
         (("max_places",), 0), (("max_networks",), 1 << 18), (("kinds",), ["openat", "unlink"]), (("kinds",), "openat"), (("kinds",), [1]),

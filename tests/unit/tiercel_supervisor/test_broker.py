@@ -119,13 +119,13 @@ def test_only_names_of_grants(served: Served, name: str) -> None:
         {}, {"op": None}, {"op": "exec", "command": "id"}, {"op": "OPEN", "grant": "rules"}, {"op": ["open"], "grant": "rules"},
         {"op": "open"}, {"op": "open", "grant": ["rules"]}, {"op": "open", "grant": {"path": "/etc/shadow"}}, {"op": "open", "grant": None},
         {"op": "open", "path": "/etc/shadow", "mode": "read"},
-        {"op": "load"}, {"op": "load", "loader": "mine"}, {"op": "load", "loader": "mine", "plan": []},
-        {"op": "load", "loader": 1, "plan": {}}, {"op": "load", "loader": "mine", "plan": "text"}, {"op": "loaded"},
-        {"op": "loaded", "loader": 0},
+        {"op": "prepare"}, {"op": "prepare", "loader": "mine"}, {"op": "prepare", "loader": "mine", "plan": []},
+        {"op": "prepare", "loader": 1, "plan": {}}, {"op": "prepare", "loader": "mine", "plan": "text"}, {"op": "loaded"},
+        {"op": "loaded", "loader": 0}, {"op": "commit"}, {"op": "commit", "loader": None}, {"op": "discard", "loader": []},
     ],
 )  # fmt: skip
 def test_unknown_requests(served: Served, request_: dict[str, Any]) -> None:
-    assert served.refusal(request_) == "request: not known (expected open, load, loaded or alive)"
+    assert served.refusal(request_) == "request: not known (expected open, prepare, commit, discard, loaded or alive)"
 
 
 def test_the_path_and_mode_of_a_grant_are_roots(served: Served) -> None:
@@ -148,15 +148,15 @@ def test_a_granted_path_that_was_replaced(served: Served) -> None:
 
 @pytest.mark.parametrize("name", ["ebpf", "", "tiercel_ebpf_loader", "../mine"])
 def test_only_granted_loaders(served: Served, name: str) -> None:
-    assert "not granted" in served.refusal({"op": "load", "loader": name, "plan": {}})
+    assert "not granted" in served.refusal({"op": "prepare", "loader": name, "plan": {}})
     answer, fds = served.ask({"op": "loaded", "loader": name})
     assert (answer, fds) == ({"plan": None, "names": []}, [])
 
 
 def test_starts_of_loaders_are_few(served: Served) -> None:
     for _ in range(STARTS_PER_MINUTE):
-        assert "no installed distribution" in served.refusal({"op": "load", "loader": "mine", "plan": {}})
-    assert "within a minute" in served.refusal({"op": "load", "loader": "mine", "plan": {}})
+        assert "no installed distribution" in served.refusal({"op": "prepare", "loader": "mine", "plan": {}})
+    assert "within a minute" in served.refusal({"op": "prepare", "loader": "mine", "plan": {}})
 
 
 def test_descriptors_sent_along_are_closed(served: Served) -> None:
@@ -204,7 +204,7 @@ def test_a_plan_of_any_depth_is_survived(served: Served) -> None:
     """What json reads may still be too deep for what json writes."""
     before = descriptors()
     for depth in range(800, 1000, 7):
-        data = b'{"op": "load", "loader": "mine", "plan": {"a": ' + b"[" * depth + b"]" * depth + b"}}"
+        data = b'{"op": "prepare", "loader": "mine", "plan": {"a": ' + b"[" * depth + b"]" * depth + b"}}"
         served.theirs.sendall(len(data).to_bytes(4, "little") + data)
         if not served.broker.serve(served.ours):
             break

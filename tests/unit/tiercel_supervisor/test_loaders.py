@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ def package(site: Path, name: str, text: str = "") -> Path:
     folder.mkdir()
     (folder / "__main__.py").write_text(text)
     return folder / "__main__.py"
+
+
+def open_(fd: int) -> bool:
+    return Path(f"/proc/self/fd/{fd}").exists()
 
 
 PROTOCOL = """
@@ -121,7 +126,7 @@ class TestStart:
         os.fstat(made["a"])
         assert loaders.kept("mine") == ({"n": 1}, said, made)
 
-    def test_the_next_start_inherits_what_persists(self, site: Path) -> None:
+    def test_the_next_start_inherits_what_persists(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         text = """
 names = ["ring", "attached.x", f"stages.{request['plan']['n']}", "maps"][0 if not fds else 2:]
 made = {n: os.memfd_create(n) for n in names}
@@ -136,8 +141,63 @@ answer({'answer': {'persistent': ['ring'], 'in': request['inherit']}, 'names': l
         assert second["ring"] == ring
         assert os.pread(ring, 9, 0) == b"+"
         assert set(second) == {"ring", "attached.x", "stages.2", "maps"}
-        for fd in old:
-            assert fd in second.values() or not Path(f"/proc/self/fd/{fd}").exists()
+        assert not open_(old[0]) or old[0] in second.values()
+        assert open_(old[1]), "programs that have begun still look there"
+        monkeypatch.setattr(time, "monotonic", lambda: float("inf"))
+        loaders.tidy()
+        assert not open_(old[1])
+
+    HELD = """
+made = {n: os.memfd_create(n) for n in (["ring"] if not fds else []) + ["map"]}
+answer({'answer': {'persistent': ['ring']}, 'names': list(made), 'held': True}, list(made.values()))
+data = part = channel.recv(65536)
+while part and len(data) < 20:
+    data += (part := channel.recv(65536))
+"""
+
+    def test_what_is_prepared_is_in_force_when_it_is_committed(self, site: Path) -> None:
+        text = """
+if data[4:] == b'{"commit": true}':
+    answer({'names': ['attached']}, [os.memfd_create('attached')])
+"""
+        loaders = self.loaders(site, self.HELD + text)
+        said, made = loaders.prepare("mine", {"n": 1})
+        assert sorted(made) == ["map", "ring"]
+        assert loaders.kept("mine") is None
+        loaders.commit("mine")
+        assert loaders.kept("mine") == ({"n": 1}, said, made)
+        assert sorted(made) == ["attached", "map", "ring"]
+        with pytest.raises(LoaderError, match="nothing is prepared"):
+            loaders.commit("mine")
+
+    def test_what_is_discarded_leaves_what_was_in_force(self, site: Path) -> None:
+        loaders = self.loaders(site, self.HELD + "if data: answer({'names': []}, [])")
+        before = {path.name for path in Path("/proc/self/fd").iterdir()}
+        loaders.prepare("mine", {"n": 1})
+        loaders.discard("mine")
+        assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
+        assert loaders.kept("mine") is None
+        loaders.start("mine", {"n": 1})
+        before = {path.name for path in Path("/proc/self/fd").iterdir()}
+        for n in range(3):
+            loaders.prepare("mine", {"n": n})  # which discards the last one
+        loaders.discard_all()
+        assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
+        kept = loaders.kept("mine")
+        assert kept is not None
+        assert kept[0] == {"n": 1}
+        for fd in kept[2].values():
+            os.fstat(fd)
+
+    @pytest.mark.parametrize(("text", "why"), [("", "ended before"), ("if data: answer({'error': 'no room'}, [])", "^no room$")])
+    def test_a_commit_that_fails_leaves_what_was_in_force(self, site: Path, text: str, why: str) -> None:
+        loaders = self.loaders(site, self.HELD + text)
+        before = {path.name for path in Path("/proc/self/fd").iterdir()}
+        loaders.prepare("mine", {"n": 1})
+        with pytest.raises(LoaderError, match=why):
+            loaders.commit("mine")
+        assert loaders.kept("mine") is None
+        assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
 
     def test_environment_and_arguments(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PYTHONPATH", "/evil")

@@ -10,6 +10,7 @@ struct qstr { u32 hash, len; u64 name; };                 /* include/linux/dcach
 #define PATH_END 4095                                     /* paths are built backwards, their last byte before this index */
 #define TEXT_MAX 16384                                    /* strings of a record start below this; the last may be 4095 long */
 #define STRINGS 8
+#define SIZED 1                                           /* entries of a map that the plan gives a size when it is created: attach.py */
 #define KEEP(i) asm volatile("" : "+r"(i))                /* a loop counter as it is written: the verifier must be able to follow it */
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
 
@@ -69,6 +70,7 @@ struct mounted { u64 parent, mountpoint, root, superblock; }; /* of a struct mou
 struct walk { u64 dentry, mount, parent; struct mounted on; u32 pos, pad; u64 chunk[8]; };
 struct hits { u64 maybe, sure; };
 struct opening {                                          /* a call under way: what its stages share */
+  u64 generation;                                         /* read once: all that is decided about a call is of one generation */
   u64 mask, vfsmount, dentry, superblock, base, base_mount;
   u32 unjudged, flags, same, behind_bind, type;            /* type: of its event; kept, so that the verifier follows it once */
   s32 length;
@@ -84,14 +86,14 @@ struct paths {                                            /* scratch of one run;
 
 struct settings { u64 hash_seed, hash_factor, vk_tgid, vk_start, vk_exec, vk_generation, vk_guard, vk_mask, generation; };
 
-BPF_ARRAY(settings, struct settings, 1);                  /* generate.py: SECRETS, then the generation */
+BPF_F_TABLE("array", u32, struct settings, settings, 1, BPF_F_MMAPABLE); /* generate.py: SECRETS, then the generation, which the sensor sets */
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
-BPF_TABLE("prog", u32, int, programs, 8);                 /* the generation in force: one slot for each hook; kept over reloads */
+BPF_TABLE("prog", u32, int, programs, 8);                 /* the program in force: one slot for each hook; kept over reloads */
 BPF_ARRAY(calls, u16, 512);                               /* call number -> KIND (x86-64) | KIND (i386) << 8; kept over reloads */
 BPF_F_TABLE("array", u32, u64, control, 512, BPF_F_MMAPABLE); /* CONTROL_*; kept over reloads */
 BPF_TABLE("percpu_array", u32, struct counts, counters, KINDS); /* kept over reloads */
-BPF_TABLE("lru_hash", u32, struct verdict, verdicts, VERDICTS);
-BPF_TABLE("prog", u32, int, stages, 4);                   /* this generation's own later stages */
+BPF_TABLE("lru_hash", u32, struct verdict, verdicts, SIZED);
+BPF_TABLE("prog", u32, int, stages, 4);                   /* this program's own later stages */
 BPF_PERCPU_ARRAY(work, struct work, 1);
 BPF_PERCPU_ARRAY(paths, struct paths, 1);
 

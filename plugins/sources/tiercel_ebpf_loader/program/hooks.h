@@ -1,4 +1,4 @@
-/* The hooks. What is attached are dispatchers that stay; each tail-calls the generation in force through a slot of `programs`. */
+/* The hooks. What is attached are dispatchers that stay; each tail-calls the program in force through a slot of `programs`. */
 
 int dispatch_call(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -27,6 +27,7 @@ int on_other_call(struct bpf_raw_tracepoint_args *ctx)
   if (c->kind >= KIND_CONNECT) return on_socket(ctx, c, s, n, w);
 #if REPORT_FAILED_EXEC
   begin(w, c->kind);
+  w->rec.generation = s->o.generation;
   w->rec.result = c->result;
   int length = read_text(s, c->kind == KIND_EXECVEAT ? c->arg[1] : c->arg[0]);
   if (length >= 0) put(w, STR_TEXT, s->user, length); else w->rec.flags |= F_TEXT;
@@ -69,7 +70,9 @@ int on_call(struct bpf_raw_tracepoint_args *ctx)
   if (c->kind == KIND_FCNTL && (u32)c->arg[1] != F_DUPFD && (u32)c->arg[1] != F_DUPFD_CLOEXEC) return 0; /* the call takes 32 bits */
   c->fd = c->kind == KIND_CONNECT ? (s64)(s32)c->arg[0] : c->result;
   struct counts *n = counts_of(c->kind);
-  if (!n) return 0;
+  struct settings *settled = settings.lookup(&zero);
+  if (!n || !settled) return 0;
+  s->o.generation = *(volatile u64 *)&settled->generation;
   n->seen++;
   if (c->compat) {
     n->compat++;                                          /* comes up undecided */

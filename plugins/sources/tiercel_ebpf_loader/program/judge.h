@@ -51,13 +51,13 @@ static __always_inline u64 judged(struct paths *s, u32 slot, int *unjudged)
   struct verdict *v = &s->v;
   *unjudged = 1;
   if (!k) return ALL_ONES;
-  if (s->judged_tgid != tgid || v->generation != k->generation || !fits(v)) {
+  if (s->judged_tgid != tgid || v->generation != s->o.generation || !fits(v)) {
     struct verdict *shared = verdicts.lookup(&tgid);
     if (!shared) return ALL_ONES;
     s->judged_tgid = 0;
     _Pragma("unroll")                                     /* LRU maps recycle elements under a reader: copy, then verify */
     for (int i = 0; i < sizeof(*v) / 8; i++) ((u64 *)v)[i] = ((volatile u64 *)shared)[i];
-    if (v->check != verdict_sum(tgid, v, k) || v->generation != k->generation) return ALL_ONES;
+    if (v->check != verdict_sum(tgid, v, k) || v->generation != s->o.generation) return ALL_ONES;
     if (!fits(v)) return ALL_ONES;
     s->judged_tgid = tgid;
   }

@@ -94,18 +94,18 @@ int on_opened(struct bpf_raw_tracepoint_args *ctx)
 #if PLACE_TYPES
   u32 type = o->type;
   if (!c->compat && type < PLACE_TYPES) {
-    u32 which = CONTROL_SET;
-    u64 *set = control.lookup(&which), mask = ALL_ONES;
+    u64 mask = ALL_ONES;
     if (c->result < 0) {
       mask = places_of(type, 0, 0);                       /* a failed open has no path: its place checks are false for sure */
-    } else if (o->same && !o->flags && !o->behind_bind && set && *set) {
-      if (place_path(s, *set, type, pos, PATH_END - pos)) mask = places_of(type, s->h.maybe, s->h.sure);
+    } else if (o->same && !o->flags && !o->behind_bind) {
+      if (place_path(s, o->generation, type, pos, PATH_END - pos)) mask = places_of(type, s->h.maybe, s->h.sure);
     }
     if (!(o->mask & mask)) { n->by_place++; return 0; }
   }
 #endif
 #endif
   begin(w, c->kind);
+  w->rec.generation = o->generation;
   w->rec.result = c->result;
   w->rec.flags = (o->unjudged ? F_UNJUDGED : 0) | (c->compat ? F_COMPAT : 0) | (o->flags & F_RACED) | (o->same ? F_SAME : 0);
   if (o->unjudged) n->unjudged++;

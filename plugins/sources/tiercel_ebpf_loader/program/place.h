@@ -15,9 +15,9 @@ struct net { u64 hit[PLACE_ROWS]; };
 
 struct place_filter { u64 bits[FILTER_WORDS]; };          /* Bloom filter with one bit for each entry, by the top of its hash */
 
-BPF_TABLE("hash", struct place_key, struct place, places, PLACES);
+BPF_TABLE("hash", struct place_key, struct place, places, SIZED);
 BPF_ARRAY(filter, struct place_filter, 1);
-BPF_F_TABLE("lpm_trie", struct net_key, struct net, networks, NETWORKS, 1 /* BPF_F_NO_PREALLOC */);
+BPF_F_TABLE("lpm_trie", struct net_key, struct net, networks, SIZED, 1 /* BPF_F_NO_PREALLOC */);
 
 static __always_inline void place_at(struct paths *s, u64 hash, u32 set, u32 kind, u32 type, u32 from, u32 n)
 {

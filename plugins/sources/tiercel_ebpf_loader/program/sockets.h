@@ -44,10 +44,8 @@ static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct
   addresses(c, a);
 #if PLACE_TYPES
   if (!c->compat && type < PLACE_TYPES) {
-    u32 which = CONTROL_SET;
-    u64 *set = control.lookup(&which);
-    if (!a->user && set && *set && (a->family == AF_INET || a->family == AF_INET6)) {
-      struct net_key key = { .prefixlen = 160, .set = *set };
+    if (!a->user && (a->family == AF_INET || a->family == AF_INET6)) {
+      struct net_key key = { .prefixlen = 160, .set = o->generation };
       if (a->family == AF_INET) {                          /* IPv4 as ::ffff:a.b.c.d, so that one map serves both */
         key.address[10] = key.address[11] = 0xff;
         __builtin_memcpy(&key.address[12], a->peer, 4);
@@ -62,6 +60,7 @@ static __always_inline int on_socket(struct bpf_raw_tracepoint_args *ctx, struct
   }
 #endif
   begin(w, c->kind);
+  w->rec.generation = o->generation;
   w->rec.result = c->result;
   w->rec.flags = (o->unjudged ? F_UNJUDGED : 0) | (c->compat ? F_COMPAT : 0) | (a->user ? F_USER_ADDRESS : 0);
   if (o->unjudged) n->unjudged++;
