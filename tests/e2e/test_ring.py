@@ -85,7 +85,7 @@ def assert_each_once_or_with_the_same_id(alerts: list[Alert], count: int) -> Non
 
 
 def restarted(watch: Watch, times: int) -> bool:
-    return watch.sensor.text().count("tiercel: watching") == times + 1
+    return watch.sensor.text().count("watching: ") == times + 1
 
 
 def kill_sensor(watch: Watch) -> None:
