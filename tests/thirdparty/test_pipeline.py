@@ -133,6 +133,7 @@ def run(
         made.said("watching")
         return made
 
+    start.installation = installation  # type: ignore[attr-defined]
     yield start
     for made in started:
         if made.process.poll() is None:
@@ -189,4 +190,56 @@ def test_its_rules_are_tested_listed_and_explained(run: Callable[..., Running], 
         "field shop.user", "rules shop", "source shop",
     ]  # fmt: skip
     assert listed["crew"]["provides"] == ["enricher crew", "field crew.department", "output ledger"]
-    assert "shop.total" in installation.tiercel("rules", "explain", "Large order").stdout
+    assert "Large order" in installation.tiercel("rules", "list").stdout
+    info = json.loads(installation.tiercel("plugins", "info", "shop", "--json").stdout)
+    assert (info["distribution"], info["version"], info["requires"]) == ("tiercel-shop", "2.1", ["tiercel<2,>=0.1"])
+    assert [(each["kind"], each["event_source"], each["stability"]) for each in info["components"]] == [
+        ("source", "shop", "beta"), ("decoder", "shop", "beta"),
+    ]  # fmt: skip
+    [bundle] = info["rules"]
+    assert bundle["bundle"] == "shop"
+    assert [Path(file).name for file in bundle["files"]] == ["shop.yaml"]
+
+
+def test_a_plugin_that_requires_another_is_refused_without_it(installation: Installation, crew: Path) -> None:
+    installation.install(crew)
+    found = installation.listed("crew")
+    assert (found["state"], found["path"]) == ("refused", "")
+    assert found["reason"] == "requires tiercel-shop<3,>=2, which is not installed"
+
+
+ONE_OFF = """\
+from tiercel import FieldType, field, hookimpl
+
+
+@field("mine.dozens", type=FieldType.UINT64, inputs=("shop.amount",), description="Full dozens.")
+def dozens(amount):
+    return amount // 12
+
+
+@hookimpl
+def tiercel_register_fields():
+    return [dozens]
+"""
+
+
+def test_a_plugin_file_of_the_configuration(run: Callable[..., Running], folder: Path, queue: Queue) -> None:
+    file = folder / "mine.py"
+    file.write_text(ONE_OFF)
+    file.chmod(0o644)
+    (folder / "rules.yaml").write_text(
+        RULE.replace("crew.department = kitchen", "mine.dozens >= 2").replace("%crew.department", "%mine.dozens")
+    )
+    with (folder / "tiercel.yaml").open("a") as config:
+        config.write("plugins: {paths: [mine.py]}\n")
+    running = run()
+    queue.put(order("carla", amount=23), order("carla", amount=24))
+    [found] = running.expect("Kitchen buys")
+    assert found["mine.dozens"] == 2
+    running.stop()
+    file.chmod(0o666)
+    assert running.stop()
+    again = Running(run.installation, folder)  # type: ignore[attr-defined]
+    assert again.process.wait(30) == 2
+    line = again.text().splitlines()[-1]
+    assert f"plugins.paths[0]: plugin refused: {file}: others may write there" in line

@@ -124,6 +124,7 @@ def open_session(
 
 
 def warn_of_plugins(host: PluginHost) -> None:
-    """One line on stderr for each plugin that failed or was refused."""
+    """One line on stderr for each installed plugin that failed or was refused; a plugin file that was is an error of the configuration."""
     for plugin in host.problems():
-        print(f"tiercel: warning: plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}", file=sys.stderr)
+        if plugin.distribution:
+            print(f"tiercel: warning: plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}", file=sys.stderr)

@@ -162,15 +162,19 @@ def look(
     """Parses a configuration, loads the plugins that it allows, and validates it; arguments and errors are those of `examine`."""
     document = overridden(merged(text, file, fragments), options)
     chosen = plugin_choice.choose(document)
-    plugins = PluginHost(allow=chosen.allow, deny=chosen.deny, distributions=distributions)
+    plugins = PluginHost(allow=chosen.allow, deny=chosen.deny, paths=chosen.paths, distributions=distributions)
     plugins.load()
+    problems = _refused_files(plugins, document, chosen.paths)
     document = dataclasses.replace(document, value=_normalised(document))
+    if chosen.paths:
+        document.value["plugins"] = {**document.value["plugins"], "paths": [str(path) for path in chosen.paths]}
     schema = compose(plugins, grants=grants.names(document.value.get("grants")))
     registries: dict[str, ComponentRegistry[Any]] = {
         "sources": plugins.sources(), "enrichers": plugins.enrichers(), "outputs": plugins.outputs(),
     }  # fmt: skip
     hints = {section: _hint(registry) for section, registry in registries.items()}
-    return Look(document, schema, plugins, validate(document, schema, hints=hints) if document.value else [])
+    problems += validate(document, schema, hints=hints) if document.value else []
+    return Look(document, schema, plugins, problems)
 
 
 def _plain_secrets(found: Look) -> list[Diagnostic]:
@@ -178,6 +182,16 @@ def _plain_secrets(found: Look) -> list[Diagnostic]:
     message = "a secret is written here, where everybody who reads the file sees it; try env:NAME or file:/PATH"
     plain = [path for path, text in secrets_in(found.schema, found.document.value) if is_plain(text)]
     return [dataclasses.replace(found.document.problem(path, message), warning=True) for path in plain]
+
+
+def _refused_files(host: PluginHost, document: Document, paths: Sequence[pathlib.Path]) -> list[Diagnostic]:
+    """Plugin files that cannot be used: who names one wants it."""
+    reasons = {plugin.target: plugin.reason for plugin in host.problems() if not plugin.distribution}
+    return [
+        document.problem(("plugins", "paths", index), f"plugin refused: {reasons[str(path)]}")
+        for index, path in enumerate(paths)
+        if str(path) in reasons
+    ]
 
 
 def _made(value: Mapping[str, Any], file: str) -> Config:

@@ -3,9 +3,10 @@
 The flow, all of it in `PluginHost.load`:
 
 1. List the entry points of the group ``tiercel`` from the metadata of all distributions. Nothing is imported.
-2. Leave out what the configuration denies or does not allow, and what requires another version of tiercel: importing is executing.
+2. Leave out what the configuration denies or does not allow, and what requires another version of tiercel or of another plugin: importing
+   is executing. Look at the plugin files that the configuration names, and at who could change them.
 3. Import the rest, each guarded; check their hooks, collect what they return, check that.
-4. Merge by name. A clash is an error that names both distributions.
+4. Merge by name. A clash is an error that names both owners.
 
 A plugin that fails on the way is left out completely, with the reason (`Plugin.reason`); the others go on. If something that the user
 asked for is missing then, the message about it names the plugins that were left out.
@@ -16,12 +17,12 @@ There is no global manager: a host is an object, and importing this module disco
 from __future__ import annotations
 
 import dataclasses
-import enum
 import importlib.metadata
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import Distribution
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -33,55 +34,13 @@ from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Decoder, Source
 from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError
-from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, version_mismatch
+from tiercel.plugins import files, requirements
+from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, normalised
 from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label, resolve_secret
+from tiercel.plugins.model import Plugin, State
 from tiercel.registry import ComponentRegistry, FieldCatalogue
 
 __all__ = ["Plugin", "PluginHost", "State"]
-
-
-class State(enum.Enum):
-    """What became of a plugin."""
-
-    LOADED = "loaded"
-    DENIED = "denied"
-    """By the configuration; not imported."""
-    REFUSED = "refused"
-    """Requires another version of tiercel; not imported."""
-    FAILED = "failed"
-    """Imported, or tried to, and left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plugin:
-    """One plugin and where it comes from.
-
-    Attributes:
-        name: name of its entry point.
-        distribution: name of the distribution.
-        version: version of the distribution.
-        target: the module or object that the entry point names.
-        state: what became of it.
-        reason: why it was left out; "" if it was not.
-        path: file that it was imported from; "" if it was not imported.
-        hooks: the hooks that it implements.
-        provides: what it registered: ``output stdout``, ``field demo.exe_depth``, ``rules tiercel``.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    state: State
-    reason: str = ""
-    path: str = ""
-    hooks: tuple[str, ...] = ()
-    provides: tuple[str, ...] = ()
-
-    @property
-    def owner(self) -> str:
-        """Distribution and version, as messages name it."""
-        return f"{self.distribution} {self.version}"
 
 
 @dataclass(slots=True)
@@ -97,15 +56,18 @@ class PluginHost:
 
     Args:
         allow: entry-point names of the plugins of *other* distributions that may be imported; None for all.
-        deny: entry-point names of plugins that must not be imported, ours too.
+        deny: names of plugins that must not be imported, ours too.
+        paths: plugin files, absolute.
         distributions: where to look; by default all that are installed.
     """
 
     def __init__(
-        self, *, allow: Iterable[str] | None = None, deny: Iterable[str] = (), distributions: Iterable[Distribution] | None = None
-    ) -> None:
+        self, *, allow: Iterable[str] | None = None, deny: Iterable[str] = (), paths: Sequence[Path] = (),
+        distributions: Iterable[Distribution] | None = None,
+    ) -> None:  # fmt: skip
         self._allow = None if allow is None else frozenset(allow)
         self._deny = frozenset(deny)
+        self._paths = tuple(paths)
         self._distributions = distributions
         self._plugins: dict[str, Plugin] = {}
         self._registries: dict[str, ComponentRegistry[Any]] = {}
@@ -192,41 +154,94 @@ class PluginHost:
             raise PluginError(msg)
         manager = self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        contributions = []
+        imports: dict[str, Callable[[], object]] = {}
         for name, (distribution, entry_point) in sorted(entry_points(distributions.values()).items()):
-            plugin = Plugin(
-                name=name,
-                distribution=distribution.name,
-                version=distribution.version,
-                target=entry_point.value,
-                state=State.LOADED,
+            self._plugins[name] = self._chosen(
+                Plugin(
+                    name=name,
+                    distribution=distribution.name,
+                    version=distribution.version,
+                    target=entry_point.value,
+                    state=State.LOADED,
+                )
             )
-            plugin = self._vet(plugin, distribution, host_version=distributions[OWN].version)
-            self._plugins[name] = plugin
+            imports[name] = entry_point.load
+        self._check_requirements(distributions)
+        for path in self._paths:
+            self._find_file(path, imports)
+        contributions = []
+        for plugin in self.plugins():
             if plugin.state is State.LOADED:
                 try:
-                    contributions.append(self._enter(plugin, entry_point, manager))
+                    contributions.append(self._enter(plugin, imports[plugin.name], manager))
                 except Broken as error:
                     self._fail(plugin, str(error))
         self._merge(contributions)
 
-    def _vet(self, plugin: Plugin, distribution: Distribution, *, host_version: str) -> Plugin:
-        """The plugin, denied or refused if it must not be imported. Reads metadata only."""
+    def _chosen(self, plugin: Plugin) -> Plugin:
+        """The plugin, denied if the configuration says so."""
         if plugin.name in self._deny:
             return dataclasses.replace(plugin, state=State.DENIED, reason="denied by plugins.deny")
-        if self._allow is not None and plugin.name not in self._allow and plugin.distribution != OWN:
+        if self._allow is not None and plugin.name not in self._allow and plugin.distribution not in (OWN, ""):
             return dataclasses.replace(plugin, state=State.DENIED, reason="not in plugins.allow")
-        reason = "" if plugin.distribution == OWN else version_mismatch(distribution, host_version)
-        return dataclasses.replace(plugin, state=State.REFUSED, reason=reason) if reason else plugin
+        return plugin
 
-    def _enter(self, plugin: Plugin, entry_point: EntryPoint, manager: pluggy.PluginManager) -> _Contribution:
+    def _check_requirements(self, distributions: dict[str, Distribution]) -> None:
+        """Refuses plugins whose distribution requires what there is not, and then those that require these. Reads metadata only."""
+        own = distributions[OWN].version
+        having = {normalised(plugin.distribution): plugin for plugin in self.plugins() if plugin.distribution != OWN}
+        others = {name: distributions[name] for name in having}
+        for name, plugin in self._plugins.items():
+            if plugin.distribution != OWN:
+                found = requirements.of_plugins(others[normalised(plugin.distribution)], others)
+                self._plugins[name] = dataclasses.replace(plugin, requires=found)
+        refused = True
+        while refused:
+            refused = False
+            left_out = self._left_out_distributions()
+            for plugin in self.plugins():
+                if plugin.state is not State.LOADED or plugin.distribution == OWN:
+                    continue
+                distribution = others[normalised(plugin.distribution)]
+                reason = requirements.conflict(distribution, host_version=own, plugins=others, left_out=left_out)
+                if reason:
+                    self._plugins[plugin.name] = dataclasses.replace(plugin, state=State.REFUSED, reason=reason)
+                    refused = True
+
+    def _left_out_distributions(self) -> dict[str, str]:
+        """Distributions of which no plugin is left -> why."""
+        reasons = {normalised(plugin.distribution): plugin.reason for plugin in self.plugins() if plugin.state is not State.LOADED}
+        for plugin in self.plugins():
+            if plugin.state is State.LOADED:
+                reasons.pop(normalised(plugin.distribution), None)
+        return reasons
+
+    def _find_file(self, path: Path, imports: dict[str, Callable[[], object]]) -> None:
+        """Looks at a plugin file; it is executed later, as it was read here."""
+        plugin = Plugin(name=path.stem, distribution="", version="", target=str(path), state=State.LOADED)
+        claim("plugin", plugin.name, plugin.owner, {each.name: each.owner for each in self.plugins()})
+        plugin = self._chosen(plugin)
+        if plugin.state is State.LOADED:
+            try:
+                plugin = dataclasses.replace(plugin, name=files.name_of(path))
+                text = files.read(path, users=files.trusted_users())
+            except files.Untrusted as error:
+                plugin = dataclasses.replace(plugin, state=State.REFUSED, reason=str(error))
+            except OSError as error:
+                plugin = dataclasses.replace(plugin, state=State.REFUSED, reason=f"{path}: cannot be read: {error.strerror}")
+            else:
+                imports[plugin.name] = lambda: files.load(path, text)
+        self._plugins[plugin.name] = plugin
+
+    def _enter(self, plugin: Plugin, load: Callable[[], object], manager: pluggy.PluginManager) -> _Contribution:
         """Imports a plugin, registers its hooks and collects what they return."""
         try:
-            module = entry_point.load()
+            module = load()
         except (Exception, SystemExit) as error:
             msg = f"cannot be imported: {describe(error)}"
             raise Broken(msg) from error
-        path = getattr(sys.modules.get(entry_point.module), "__file__", None) or ""
+        imported = sys.modules.get(plugin.target.partition(":")[0].strip(), module)
+        path = getattr(imported, "__file__", None) or ""
         self._plugins[plugin.name] = plugin = dataclasses.replace(plugin, path=path)
         try:
             manager.register(module, name=plugin.name)

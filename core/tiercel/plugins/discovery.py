@@ -10,10 +10,15 @@ from typing import Final
 from tiercel.errors import PluginError
 from tiercel.hookspecs import PROJECT
 
-__all__ = ["OWN", "by_name", "claim", "entry_points", "version_mismatch"]
+__all__ = ["OWN", "by_name", "claim", "entry_points", "normalised"]
 
 OWN: Final = "tiercel"
 """The distribution of the host itself."""
+
+
+def normalised(name: str) -> str:
+    """The name of a distribution as names compare (packaging.python.org, name normalization)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def by_name(distributions: Iterable[Distribution]) -> dict[str, Distribution]:
@@ -23,7 +28,7 @@ def by_name(distributions: Iterable[Distribution]) -> dict[str, Distribution]:
         # Python 3.11: a broken .dist-info gives None where the type says text.
         name: str | None = distribution.metadata["Name"]
         if name:
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution)
+            found.setdefault(normalised(name), distribution)
     return found
 
 
@@ -45,22 +50,3 @@ def claim(kind: str, name: str, owner: str, owners: Mapping[str, str]) -> None:
     if name in owners:
         msg = f'{kind} "{name}": registered by both {owners[name]} and {owner}; uninstall one of them'
         raise PluginError(msg)
-
-
-def version_mismatch(distribution: Distribution, host_version: str) -> str:
-    """Why the distribution's requirements exclude this version of tiercel; "" if they do not."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    for text in distribution.requires or ():
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            # The installer's business, unless it is about us.
-            if re.match(r"\s*tiercel\b(?![-_.])", text, re.IGNORECASE):
-                return f'its requirement "{text}" cannot be understood'
-            continue
-        if requirement.name.lower() != OWN or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
-            continue
-        if not requirement.specifier.contains(host_version, prereleases=True):
-            return f"requires tiercel{requirement.specifier}, this is {host_version}"
-    return ""

@@ -84,7 +84,11 @@ def prepare(options: RunOptions, *, number: int, files: Files) -> Generation:
     source_id, source = _source(config, plugins)
     paths: dict[str, str] = {}
     plan = _planned(rules, plugins, source, number=number, everything=options.capture_all, paths=paths)
-    return Generation(number, config, plugins, rules, source_id, source, plan, paths, _notes(loaded, rules))
+    return Generation(number, config, plugins, rules, source_id, source, plan, paths, (*_left_out(plugins), *_notes(loaded, rules)))
+
+
+def _left_out(plugins: PluginHost) -> tuple[str, ...]:
+    return tuple(f"plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}" for plugin in plugins.problems())
 
 
 def _notes(loaded: RuleSet, rules: tuple[Rule, ...]) -> tuple[str, ...]:

@@ -90,7 +90,33 @@ def test_plugins_with_everything(run: Run) -> None:
         "source lab",
     ]
     assert found["lab"]["state"] == "loaded"
-    assert set(found["evt"]) == {"name", "distribution", "version", "target", "state", "reason", "path", "hooks", "provides"}
+    assert set(found["evt"]) == {"name", "distribution", "version", "target", "state", "reason", "path", "requires", "hooks", "provides"}
+
+
+def test_plugins_list_is_the_same(run: Run) -> None:
+    for options in ((), ("-v",), ("--json",)):
+        assert run("plugins", "list", *options).out == run("plugins", *options).out
+
+
+def test_one_plugin(run: Run) -> None:
+    found = json.loads(run("plugins", "info", "file", "--json").out)
+    assert (found["distribution"], found["state"], found["hooks"]) == ("tiercel", "loaded", ["tiercel_register_outputs"])
+    [component] = found["components"]
+    assert (component["kind"], component["name"], component["api_version"]) == ("output", "file", "1.0")
+    assert component["options"]["properties"]["format"]["default"] == "json"
+    assert found["fields"] == found["rules"] == []
+    text = run("plugins", "info", "file").out
+    assert "\noutput file (stable, API 1.0)\n" in text
+    lab = json.loads(run("plugins", "info", "lab", "--json").out)
+    assert [each["name"] for each in lab["fields"]] == ["evt.type", "lab.exe", "lab.flags", "lab.gone", "lab.short"]
+    [source] = lab["components"]
+    assert source["event_source"] == "lab"
+
+
+def test_an_unknown_plugin(run: Run) -> None:
+    done = run("plugins", "info", "fiel")
+    assert done.code == 2
+    assert done.err.startswith('tiercel: plugin "fiel": not found (did you mean "file"?)')
 
 
 def test_left_out_plugins_are_warned_of(run: Run, installed: list[Distribution], tmp_path: Path) -> None:

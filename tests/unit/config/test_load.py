@@ -124,7 +124,7 @@ append_output:
         ("grants: {a: {path: /x}}", 't.yaml:1:10: grants.a: missing option "mode": How it is opened.'),
         ("plugins: {alow: [x]}", 't.yaml:1:11: plugins.alow: unknown option "alow"; known: allow, deny'),
         ("plugins: {deny: x}", "t.yaml:1:17: plugins.deny: expected a list of plugin names"),
-        ("plugins: [x]", "t.yaml:1:10: plugins: expected a mapping with allow or deny"),
+        ("plugins: [x]", "t.yaml:1:10: plugins: expected a mapping with allow, deny, paths"),
     ],
 )  # fmt: skip
 def test_mistakes(installed: list[Distribution], text: str, expected: str) -> None:
@@ -282,3 +282,19 @@ def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path, monkeypatch:
     assert Files().read(tmp_path / "fits.yaml") == "x" * 10
     with pytest.raises(UserError, match=r"too large \(expected at most 10 characters\)"):
         Files().read(tmp_path / "large.yaml")
+
+
+def test_plugin_files_are_beside_the_file_that_names_them(installed: list[Distribution], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from tiercel import hookimpl, StandIn\n@hookimpl\ndef tiercel_register_stand_ins(): return [StandIn('x', '1.0.0')]"
+    )
+    (tmp_path / "mine.py").chmod(0o644)
+    text = "plugins: {paths: [mine.py]}"
+    config, host = load(text, str(tmp_path / "t.yaml"), validate=validate, distributions=installed)
+    assert config.plugins.paths == (tmp_path / "mine.py",)
+    assert host.stand_ins() == {"x": "1.0.0"}
+    (tmp_path / "mine.py").chmod(0o666)
+    with pytest.raises(ConfigError) as caught:
+        load(text, str(tmp_path / "t.yaml"), validate=validate, distributions=installed)
+    [problem] = caught.value.diagnostics
+    assert str(problem).startswith(f"{tmp_path}/t.yaml:1:19: plugins.paths[0]: plugin refused: {tmp_path}/mine.py: others may")

@@ -159,7 +159,9 @@ def test_allow_names_the_plugins_of_others(lab: Lab, monkeypatch: pytest.MonkeyP
         ("tiercel[nats]", ""),
         ("tiercel>=99 ; extra == 'future'", ""),
         ("tiercel>=99; python_version < '3'", ""),
-        ("tiercel-other>=99", ""),
+        ("tiercel-other>=99", "requires tiercel-other>=99, which is not installed"),
+        ("tiercel-other>=99; extra == 'other'", ""),
+        ("other>=99", ""),
         ("another thing!", ""),
     ],
 )
@@ -170,6 +172,30 @@ def test_requirements_are_checked_before_anything_is_imported(lab: Lab, requirem
     plugin = find(lab.host(), "p")
     assert plugin.state is (State.REFUSED if reason else State.LOADED)
     assert plugin.reason.startswith(reason)
+
+
+def test_plugins_require_each_other_at_versions(lab: Lab) -> None:
+    lab.plugin("base", version="2.1")
+    lab.plugin("fits", requires=("tiercel-base>=2,<3",))
+    lab.plugin("old", requires=("Tiercel_Base<2",))
+    lab.plugin("on-old", requires=("tiercel-old",))
+    host = lab.host()
+    reasons = {plugin.name: plugin.reason for plugin in host.plugins()}
+    assert reasons == {
+        "base": "",
+        "fits": "",
+        "old": "requires Tiercel_Base<2, installed is 2.1",
+        "on-old": "requires tiercel-old, which was left out: requires Tiercel_Base<2, installed is 2.1",
+    }
+    assert find(host, "fits").requires == ("tiercel-base<3,>=2",)
+
+
+def test_what_requires_a_denied_plugin_is_refused(lab: Lab) -> None:
+    lab.plugin("base")
+    lab.plugin("on-base", requires=("tiercel-base",))
+    del sys.modules["lab_base"], sys.modules["lab_on-base"]
+    found = find(lab.host(deny=["base"]), "on-base")
+    assert (found.state, found.reason) == (State.REFUSED, "requires tiercel-base, which was left out: denied by plugins.deny")
 
 
 def test_a_plugin_that_cannot_be_imported_is_left_out(lab: Lab, tmp_path: Path) -> None:
