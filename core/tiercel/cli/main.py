@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "doctor": "Say what this host lacks to run the sensor.",
     "events": "List the types of events that rules can name.",
     "fields": "List the fields that rules can read.",
+    "packaging": "List files for systemd, containers and Kubernetes, or print one.",
     "plugins": "List plugins, what they provide, and those left out.",
     "record": "Record live events as a capture, until interrupted.",
     "replay": "Feed a capture to rules.",
