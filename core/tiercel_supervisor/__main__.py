@@ -30,8 +30,8 @@ STATISTICS: Final = Path("/run/tiercel/statistics.json")
 JOURNAL_BYTES: Final = 4 << 20
 READ_OPTIONS: Final = ("-r", "--rules", "-c", "--config", "-V", "--validate")
 APPEND_OPTIONS: Final = ("--output-file",)
-CAPTURE_OPTIONS: Final = ("-o", "--output")
-"""Of ``tiercel record``."""
+WRITING: Final = {"record": ("-o", "--output"), "config": ("--output",)}
+"""Options of single commands that name a file to write."""
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 MAX_QUICK_DEATHS: Final = 5
 QUICK_DEATH_SECONDS: Final = 10.0
@@ -47,7 +47,7 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
     """(paths to read, paths to append to, configuration file) that the command line names."""
     reads: list[str] = []
     appends: list[str] = []
-    append_options = (*APPEND_OPTIONS, *CAPTURE_OPTIONS) if arguments[:1] == ["record"] else APPEND_OPTIONS
+    append_options = (*APPEND_OPTIONS, *WRITING.get("".join(arguments[:1]), ()))
     options = (*READ_OPTIONS, *append_options)
     config = None
     previous = ""

@@ -13,6 +13,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "type": "array",
     "default": [],
     "description": "What is added to the output and the fields of alerts.",
+    "examples": [[{"match": {"source": "syscall"}, "extra_output": "user=%user.name", "extra_fields": ["proc.cwd"]}]],
     "items": {
         "type": "object",
         "properties": {

@@ -24,6 +24,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "type": "array",
     "default": [],
     "description": "Enables and disables rules by name or tag, in order, on top of what the rules say themselves.",
+    "examples": [[{"disable": {"tag": "noisy"}}, {"enable": {"rule": "Reverse shell*"}}]],
     "items": {
         "type": "object",
         "properties": {"enable": _CHOICE, "disable": _CHOICE},

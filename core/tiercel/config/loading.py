@@ -13,6 +13,7 @@ RULES_FILES: Final[Mapping[str, Any]] = {
     "type": "array",
     "items": {"type": "string", "minLength": 1},
     "description": "Rule files, directories of them, and bundles of plugins as bundle:NAME, in order. By default all bundles.",
+    "examples": [["bundle:tiercel", "/etc/tiercel/rules.d"]],
 }
 RULE_MATCHING: Final[Mapping[str, Any]] = {
     "enum": ["first", "all"],

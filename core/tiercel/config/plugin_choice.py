@@ -21,7 +21,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "default": {},
     "description": "Which plugins are imported, by the names that `tiercel plugins` lists.",
     "properties": {
-        "allow": _NAMES | {"description": "Of other distributions, only these."},
+        "allow": _NAMES | {"examples": [[]], "description": "Of other distributions, only these."},
         "deny": _NAMES | {"default": [], "description": "Not these."},
         "paths": {
             "type": "array",

@@ -30,12 +30,14 @@ ROUTE: Final[Mapping[str, Any]] = {
     "type": "array",
     "minItems": 1,
     "items": _MATCH,
+    "examples": [[{"priority": "warning"}, {"tags": ["network"]}]],
     "description": "The output gets only alerts that fit one of these. By default all.",
 }
 UNLESS: Final[Mapping[str, Any]] = {
     "type": "array",
     "minItems": 1,
     "items": _MATCH,
+    "examples": [[{"rule": "Noisy*"}]],
     "description": "The output does not get alerts that fit one of these, whatever `route` says.",
 }
 

@@ -48,6 +48,8 @@ class TestNamedPaths:
             ["record", "--output", "log"],
             ["record", "--output=log"],
             ["record", "-o", "-", "--output-file", "log"],
+            ["config", "init", "--output", "log"],
+            ["config", "init", "--output=log"],
         ],
     )
     def test_appends(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +59,7 @@ class TestNamedPaths:
     def test_only_record_writes_captures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert main.named_paths(["run", "-o", "log"]) == ([], [], None)
+        assert main.named_paths(["config", "show", "-o", "log"]) == ([], [], None)
 
 
 @pytest.mark.usefixtures("as_root")
