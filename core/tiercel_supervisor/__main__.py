@@ -94,11 +94,14 @@ def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], 
 
 
 def statistics(*, for_writing: bool) -> int:
-    """Descriptor of the file with the counters of the running sensor: everybody may read it, the sensor writes through this."""
+    """Descriptor of the file with the counters of the running sensor.
+
+    Everybody may read the file; the sensor writes through this, and reads what one before it wrote.
+    """
     if not for_writing:
         return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     STATISTICS.parent.mkdir(mode=0o755, exist_ok=True)
-    return os.open(STATISTICS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    return os.open(STATISTICS, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
 
 
 class Supervisor:

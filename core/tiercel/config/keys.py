@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tiercel.config import append_output, choices, endpoint, grants, labels, limits, loading, log, plugin_choice, routes
+from tiercel.config import append_output, choices, endpoint, grants, labels, limits, loading, log, losses, plugin_choice, routes, snapshots
 
 __all__ = ["KEYS", "OUTPUT_KEYS", "Key"]
 
@@ -39,7 +39,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "grants": Key(grants.SCHEMA, grants.parse),
     "plugins": Key(plugin_choice.SCHEMA, plugin_choice.parse),
     "endpoint": Key(endpoint.SCHEMA, endpoint.parse),
+    "event_loss": Key(losses.SCHEMA, losses.parse),
     "log": Key(log.SCHEMA, log.parse),
+    "metrics_snapshots": Key(snapshots.SCHEMA, snapshots.parse),
     "labels": Key(labels.SCHEMA, labels.parse),
 }
 """Keys of the top level -> what they hold; also attributes of `Config`."""

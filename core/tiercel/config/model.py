@@ -13,7 +13,9 @@ from tiercel.config.endpoint import Endpoint
 from tiercel.config.files import absolute
 from tiercel.config.grants import Grant
 from tiercel.config.log import Log
+from tiercel.config.losses import EventLoss
 from tiercel.config.plugin_choice import PluginChoice
+from tiercel.config.snapshots import Snapshots
 from tiercel.ruleset.extra_output import ExtraOutput
 from tiercel.ruleset.selection import Choice
 
@@ -46,7 +48,9 @@ class Config:
         grants: name -> grant.
         plugins: which plugins are imported.
         endpoint: the listener for metrics and health.
+        event_loss: when events that got lost are reported.
         log: the sensor's log.
+        metrics_snapshots: when the counters are reported; None for never.
         labels: field -> value that every alert gets.
         delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
     """
@@ -63,7 +67,9 @@ class Config:
     grants: Mapping[str, Grant] = field(default_factory=dict)
     plugins: PluginChoice = field(default_factory=PluginChoice)
     endpoint: Endpoint = field(default_factory=Endpoint)
+    event_loss: EventLoss = field(default_factory=EventLoss)
     log: Log = field(default_factory=Log)
+    metrics_snapshots: Snapshots | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     delivery: Mapping[str, Options] = field(default_factory=dict)
 

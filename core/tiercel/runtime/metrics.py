@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tiercel.engine.cost import EVERY
-from tiercel.runtime.exposition import Metric, Sample, expose
+from tiercel.runtime.exposition import Metric, Sample
 
-__all__ = ["METRICS", "exposition", "samples"]
+__all__ = ["METRICS", "samples"]
 
 SOURCE_COUNTERS: Final = {
     "seen": "events_seen",
@@ -75,17 +75,12 @@ METRICS: Final = (
 """All metrics, in the order of the page."""
 
 
-def exposition(values: Mapping[str, Any]) -> bytes:
-    """The page.
+def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
+    """The samples of all metrics.
 
     Args:
-        values: of `tiercel.runtime.statistics.Statistics.collect`.
+        values: of `tiercel.runtime.statistics.Statistics.collect`, with ``about_rules`` and ``beat``.
     """
-    return expose(METRICS, samples(values))
-
-
-def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
-    """The samples of all metrics."""
     yield "tiercel_build_info", (values["version"], values["python"], values["kernel"]), 1
     yield "tiercel_start_time_seconds", (), values["started"]
     yield "tiercel_restarts_total", (), values["restarts"]

@@ -30,13 +30,15 @@ from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
 from tiercel.runtime import logs
 from tiercel.runtime.endpoint import Answer, Endpoint
-from tiercel.runtime.exposition import CONTENT_TYPE
+from tiercel.runtime.exposition import CONTENT_TYPE, expose
 from tiercel.runtime.generation import prepare
 from tiercel.runtime.health import Health
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
+from tiercel.runtime.metrics import METRICS
 from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.statistics import Statistics
+from tiercel.runtime.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
@@ -49,7 +51,6 @@ _log = logging.getLogger("tiercel.sensor")
 
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
-STATISTICS_SECONDS: Final = 2.0
 
 
 class Sensor:
@@ -90,7 +91,7 @@ class Sensor:
     def _metrics(self) -> Answer:
         if self._statistics is None:
             return Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Answer(self._statistics.metrics(), CONTENT_TYPE)
+        return Answer(expose(METRICS, self._statistics.samples()), CONTENT_TYPE)
 
     def _build_source(self) -> tuple[Source, Decoder]:
         generation = self.generation
@@ -113,6 +114,7 @@ class Sensor:
         """
         loop = asyncio.get_running_loop()
         recorder: Recorder | None = None
+        upkeep: Upkeep | None = None
         if self._options.capture is not None:
             self._sink = open_sink(self._options.capture, self._host, source=type(self.source))
         sink = self._sink
@@ -123,7 +125,9 @@ class Sensor:
             await self.endpoint.start(self.generation.config.endpoint)
         if number := self.restarts:
             self.internal.report(
-                "Tiercel internal: sensor restarted", f"the sensor died; this is restart {number}", fields={"sensor.restarts": number}
+                "Tiercel internal: sensor restarted",
+                f"restart {number} of this run",
+                fields={"sensor.restarts": number},
             )
         try:
             source_plan = self.generation.source_plan
@@ -136,6 +140,14 @@ class Sensor:
             engine = self.generation.engine(self.source.origin)
             detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
             statistics = self._statistics = Statistics(self, detector, engine)
+            supervised = self._supervised if sink is None else None  # of the sensor that watches, not of one that records
+            upkeep = Upkeep(
+                self,
+                statistics,
+                self._host,
+                descriptor=supervised.statistics if supervised else None,
+                alive=supervised.alive if supervised else None,
+            )
             self.health.opened["source"] = True
             ended = asyncio.Event()
             thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
@@ -149,19 +161,11 @@ class Sensor:
             thread.start()
             self.health.beat = lambda: detector.beat
             _log.info(self._greeting())
-            while not ended.is_set():
-                if self._supervised and sink is None:  # of the sensor that watches, not of one that records
-                    statistics.write(self._supervised.statistics)
-                    self._supervised.alive()
-                self.internal.flush()
-                self.logs.tell()
-                try:
-                    await asyncio.wait_for(ended.wait(), STATISTICS_SECONDS)
-                except TimeoutError:
-                    continue
+            await upkeep.run(ended)
             thread.join()
         finally:
-            self.internal.flush(final=True)
+            if upkeep is not None:
+                upkeep.finish()
             await self.delivery.finish(DRAIN_SECONDS)
             await self.endpoint.close()
             if self._options.stats and self._statistics is not None:

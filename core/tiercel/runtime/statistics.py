@@ -10,10 +10,10 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tiercel.runtime.metrics import exposition
+from tiercel.runtime.metrics import samples
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tiercel.components.source import Decoder, Source
     from tiercel.engine.engine import Engine
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tiercel.pipeline.detect import Detector
     from tiercel.pipeline.internal import InternalAlerts
     from tiercel.runtime.endpoint import Endpoint
+    from tiercel.runtime.exposition import Sample
     from tiercel.runtime.generation import Generation
     from tiercel.runtime.logs import Handler
 
@@ -72,14 +73,14 @@ class Statistics:
             "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},
         }
 
-    def metrics(self) -> bytes:
-        """The counters, and what is only looked at when somebody asks, as Prometheus reads them."""
+    def samples(self) -> Iterator[Sample]:
+        """All metrics: the counters, and what is only looked at when somebody asks."""
         about = {rule.name: {"priority": rule.priority.label, "source": rule.source} for rule in self._sensor.generation.rules}
-        return exposition({**self.collect(), "about_rules": about, "beat": self._detector.beat})
+        return samples({**self.collect(), "about_rules": about, "beat": self._detector.beat})
 
-    def write(self, fd: int) -> None:
-        """Replaces the file's content, if anything changed."""
-        data = json.dumps(self.collect()).encode()
+    def write(self, fd: int, values: Mapping[str, Any]) -> None:
+        """Replaces the file's content, if anything changed, by values of `collect`."""
+        data = json.dumps(values).encode()
         if data != self._written:
             self._written = data
             stamped = data[:-1] + f', "time": {time.time():.0f}}}\n'.encode()

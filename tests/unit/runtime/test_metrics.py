@@ -11,7 +11,7 @@ from tiercel.engine.engine import FieldFailures, RuleCounters
 from tiercel.pipeline.delivery import OutputCounters
 from tiercel.pipeline.internal import InternalCounters
 from tiercel.runtime.exposition import expose
-from tiercel.runtime.metrics import METRICS, OUTPUT_COUNTERS, exposition, samples
+from tiercel.runtime.metrics import METRICS, OUTPUT_COUNTERS, samples
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def test_all_metrics_of_the_table_are_made(values: dict[str, Any]) -> None:
 
 
 def test_promtool_accepts_names_and_help(values: dict[str, Any]) -> None:
-    checked(exposition(values))
+    checked(expose(METRICS, samples(values)))
 
 
 def test_samples(values: dict[str, Any]) -> None:
-    found = read(exposition(values))
+    found = read(expose(METRICS, samples(values)))
 
     def value(name: str, **labels: str) -> float:
         return found[name, tuple(labels.items())]
@@ -60,7 +60,7 @@ def test_samples(values: dict[str, Any]) -> None:
 
 
 def test_of_this_process(values: dict[str, Any]) -> None:
-    found = {name: value for (name, labels), value in read(exposition(values)).items() if name.startswith("tiercel_process_")}
+    found = {name: value for (name, labels), value in read(expose(METRICS, samples(values))).items() if name.startswith("tiercel_process_")}
     assert 5 << 20 < found["tiercel_process_pss_bytes"] < 4 << 30
     assert found["tiercel_process_threads"] >= 1
     assert found["tiercel_process_open_fds"] >= 3
