@@ -44,6 +44,10 @@ class RuleCounters:
     by_condition: int = 0
     nanoseconds: int = 0
 
+    def __add__(self, other: RuleCounters) -> RuleCounters:
+        """Those of both together."""
+        return RuleCounters(*(mine + its for mine, its in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
 
 def _timed(step: Step, event: Any) -> bool:
     """Evaluates a condition, and notes how long it took."""

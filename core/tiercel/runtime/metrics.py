@@ -120,7 +120,9 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
 def _rules(values: Mapping[str, Any]) -> Iterator[Sample]:
     """Matches of every rule, so that a first one is seen as such; of the rest what is not 0: there may be thousands of rules."""
     for name, counters in values["rules"].items():
-        about = values["about_rules"][name]
+        about = values["about_rules"].get(name)
+        if about is None:  # for a moment, after a reload
+            continue
         yield "tiercel_rule_matches_total", (name, about["priority"], about["source"]), counters["matches"]
         for counter in ("pending", "failures"):
             if counters[counter]:

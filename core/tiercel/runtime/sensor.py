@@ -139,7 +139,7 @@ class Sensor:
             self.decoder.open(source_plan, source.snapshot)
             engine = self.generation.engine(self.source.origin)
             detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
-            statistics = self._statistics = Statistics(self, detector, engine)
+            statistics = self._statistics = Statistics(self, detector)
             supervised = self._supervised if sink is None else None  # of the sensor that watches, not of one that records
             upkeep = Upkeep(
                 self,

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tiercel.components.source import Decoder, Source
-    from tiercel.engine.engine import Engine
     from tiercel.pipeline.delivery import Delivery
     from tiercel.pipeline.detect import Detector
     from tiercel.pipeline.internal import InternalAlerts
@@ -44,11 +43,11 @@ class _Sensor(Protocol):
 class Statistics:
     """Collects the plain counters of all parts."""
 
-    def __init__(self, sensor: _Sensor, detector: Detector, engine: Engine) -> None:
+    def __init__(self, sensor: _Sensor, detector: Detector) -> None:
         """Keeps the parts."""
         self._started = time.time()
         self._about = {"version": version("tiercel"), "python": platform.python_version(), "kernel": os.uname().release, "pid": os.getpid()}
-        self._sensor, self._detector, self._engine = sensor, detector, engine
+        self._sensor, self._detector = sensor, detector
         self._written = b""
 
     def collect(self) -> Mapping[str, Any]:
@@ -65,8 +64,8 @@ class Statistics:
             "decoder": sensor.decoder.counters(),
             "events": self._detector.events,
             "alerts": self._detector.alerts,
-            "rules": {name: dataclasses.asdict(c) for name, c in self._engine.counters().items()},
-            "fields": {f"{s}:{n}": dataclasses.asdict(f) for (s, n), f in self._engine.failures().items()},
+            "rules": {name: dataclasses.asdict(c) for name, c in self._detector.rule_counters().items()},
+            "fields": {f"{s}:{n}": dataclasses.asdict(f) for (s, n), f in self._detector.field_failures().items()},
             "outputs": {name: dataclasses.asdict(c) for name, c in sensor.delivery.counters().items()},
             "internal": {rule: dataclasses.asdict(c) for rule, c in sensor.internal.counters().items()},
             "log": dict(sensor.logs.counts),

@@ -123,7 +123,11 @@ class EbpfSource(Source):
             if same:
                 program.switch(generation)
             else:
-                self._host.commit(LOADER)
+                try:
+                    self._host.commit(LOADER)
+                except UserError:
+                    program.close()
+                    raise
             self._program, self._verdicts = program, verdicts
             self._turns.switched(generation, plan.generation, now=time.monotonic())
             if before is not None and before is not program:
