@@ -19,13 +19,22 @@ import pytest
 Alert = dict[str, Any]
 
 
+def state_option(folder: Path, user: str | int = "tiercel") -> tuple[str, str]:
+    """The option that gives a sensor a directory of its own for its spool: the host's is not the tests'."""
+    state = folder / "state"
+    state.mkdir(mode=0o700, exist_ok=True)
+    shutil.chown(state, user)
+    return "-o", f"state_dir={state}"
+
+
 class Sensor:
     """One `tiercel run`. Alerts are JSON lines of its standard output."""
 
     def __init__(self, binary: Path, folder: Path, rules: str | None, *, options: tuple[str, ...] = (), config: str = "") -> None:
         self.folder = folder
         self._binary = binary
-        self._options = [*options]
+        self.state = folder / "state"
+        self._options = [*state_option(folder), *options]
         if rules is not None:
             path = folder / "rules.yaml"
             path.write_text(rules)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import state_option
 from tests.e2e.hard.harness import OPENS, read, root_folder, rule, watching
 
 pytestmark = pytest.mark.live
@@ -24,7 +25,8 @@ def refused(installed: Path, folder: Path) -> Run:
     def run(rules: str, *before: str, options: tuple[str, ...] = ()) -> list[str]:
         path = folder / "rules.yaml"
         path.write_text(rules)
-        command: list[str | Path] = [*before, installed / "tiercel", "run", "-r", path, *options]
+        state = state_option(folder, 65534 if "--reuid=65534" in before else "tiercel")
+        command: list[str | Path] = [*before, installed / "tiercel", "run", "-r", path, *state, *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Sensor
+from tests.e2e.conftest import Sensor, state_option
 
 pytestmark = pytest.mark.live
 
@@ -124,19 +124,20 @@ def test_a_granted_file_is_appended_to_and_opened_anew_on_sigusr1(sensor: Callab
 def test_a_file_in_a_directory_that_others_may_write_is_refused(installed: Path, live_kernel: None, folder: Path) -> None:
     folder.chmod(0o777)
     done = subprocess.run(
-        [installed / "tiercel", "run", "--output-file", folder / "alerts"], capture_output=True, text=True, check=False, timeout=60
-    )
+        [installed / "tiercel", "run", "--output-file", folder / "alerts", *state_option(folder)], capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
     assert done.returncode == 2
     assert f"{folder}/alerts: not opened: {folder} can be written by the user that the sensor runs as" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "alerts").exists()
 
 
-def test_without_root_one_line_says_how_to_get_it(installed: Path) -> None:
+def test_without_root_one_line_says_how_to_get_it(installed: Path, folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     done = subprocess.run(
-        [installed / "tiercel", "run"], user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], capture_output=True, text=True, check=False,
-        timeout=60, cwd="/",
+        [installed / "tiercel", "run", *state_option(folder, "nobody")], user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[],
+        capture_output=True, text=True, check=False, timeout=60, cwd="/",
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.splitlines() == [

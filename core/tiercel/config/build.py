@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tiercel.components.base import Component, Context, Host
 from tiercel.errors import UserError
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.registry import ComponentRegistry
 
-__all__ = ["build", "formatters", "hostname"]
+__all__ = ["Planned", "build", "formatters", "hostname", "planned"]
 
 C = TypeVar("C", bound=Component)
 
@@ -62,3 +64,43 @@ def build(
                 raise
             raise UserError(secrets.hide(str(error))) from None
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Generic[C]):
+    """A component that the configuration names.
+
+    Attributes:
+        component: built, not opened.
+        options: what the configuration says of it, the core's part included: while that is equal, an open component stays in use.
+        make: builds another one of the same options, for a second try to open it.
+    """
+
+    component: C
+    options: Any
+    make: Callable[[], C]
+
+
+def planned(
+    registry: ComponentRegistry[C], section: Mapping[str, Mapping[str, Any]], *, core: Mapping[str, Any], **parts: Any
+) -> dict[str, Planned[C]]:  # fmt: skip
+    """`build`, for `tiercel.pipeline.delivery.Receivers`.
+
+    Args:
+        registry: see `build`.
+        section: see `build`.
+        core: component id -> what is configured for it besides, ``config.delivery`` for outputs.
+        parts: the other arguments of `build`.
+
+    Raises:
+        tiercel.UserError: see `build`.
+    """
+    found = {}
+    for component_id, options in section.items():
+        make = partial(_one, registry, component_id, options, parts)
+        found[component_id] = Planned(make(), (options, core.get(component_id)), make)
+    return found
+
+
+def _one(registry: ComponentRegistry[C], component_id: str, options: Mapping[str, Any], parts: Mapping[str, Any]) -> C:
+    return build(registry, {component_id: options}, **parts)[component_id]

@@ -10,9 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from tiercel.config import append_output, choices, endpoint, grants, labels, limits, loading, log, losses, plugin_choice, routes, snapshots
+from tiercel.config import (
+    append_output,
+    choices,
+    endpoint,
+    grants,
+    labels,
+    limits,
+    loading,
+    log,
+    losses,
+    plugin_choice,
+    routes,
+    snapshots,
+    spool,
+)
 
 __all__ = ["KEYS", "OUTPUT_KEYS", "Key"]
 
@@ -36,6 +51,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "priority": Key(loading.PRIORITY, loading.parse_priority),
     "rules": Key(choices.SCHEMA, choices.parse),
     "append_output": Key(append_output.SCHEMA, append_output.parse),
+    "state_dir": Key(spool.STATE_DIR_SCHEMA, Path),
+    "spool": Key(spool.SCHEMA, spool.parse),
     "grants": Key(grants.SCHEMA, grants.parse),
     "plugins": Key(plugin_choice.SCHEMA, plugin_choice.parse),
     "endpoint": Key(endpoint.SCHEMA, endpoint.parse),

@@ -16,6 +16,7 @@ from tiercel.config.log import Log
 from tiercel.config.losses import EventLoss
 from tiercel.config.plugin_choice import PluginChoice
 from tiercel.config.snapshots import Snapshots
+from tiercel.config.spool import SpoolSettings, default_state_dir
 from tiercel.ruleset.extra_output import ExtraOutput
 from tiercel.ruleset.selection import Choice
 
@@ -45,6 +46,8 @@ class Config:
         sources: component id -> options, as for the other kinds.
         enrichers: see `sources`.
         outputs: see `sources`.
+        state_dir: directory of the sensor's own files.
+        spool: how alerts are kept.
         grants: name -> grant.
         plugins: which plugins are imported.
         endpoint: the listener for metrics and health.
@@ -64,6 +67,8 @@ class Config:
     sources: Mapping[str, Options] = field(default_factory=dict)
     enrichers: Mapping[str, Options] = field(default_factory=dict)
     outputs: Mapping[str, Options] = field(default_factory=dict)
+    state_dir: Path = field(default_factory=default_state_dir)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
     grants: Mapping[str, Grant] = field(default_factory=dict)
     plugins: PluginChoice = field(default_factory=PluginChoice)
     endpoint: Endpoint = field(default_factory=Endpoint)

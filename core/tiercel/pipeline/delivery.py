@@ -1,196 +1,213 @@
-"""Delivery of alerts on the asyncio loop: one queue and task per output; a batch is acknowledged when every output is through with it."""
+"""Delivery of alerts: into the spool, and from there by one lane for each output on the asyncio loop.
+
+detect thread -> spool commits, the batch is acknowledged -> each output takes what is new for it
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tiercel.alert import Alert
-from tiercel.errors import Permanent, Retry
+from tiercel.errors import UserError
+from tiercel.pipeline.amending import Amender, EnricherCounters
+from tiercel.pipeline.lanes import Lane, OutputCounters
+from tiercel.spool.jobs import Report, SpoolCounters, say_nothing
 
 if TYPE_CHECKING:
     from tiercel.components.enricher import Enricher
     from tiercel.components.output import Output
+    from tiercel.config.build import Planned
     from tiercel.pipeline.acks import Acks, Ticket
+    from tiercel.spool.store import Spool
 
-__all__ = ["Delivery", "OutputCounters"]
+__all__ = ["Delivery", "OutputCounters", "Receivers"]
+
+CLOSE_SECONDS: Final = 5.0
+LOOK: Final = 0.01
+"""Seconds between two looks whether outputs have everything."""
 
 _log = logging.getLogger("tiercel.delivery")
 
-FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 30.0
-BROKEN_TRIES: Final = 3
-"""How often a batch is offered to an output that raises what it should not."""
-QUARANTINE_AFTER: Final = 5
-"""Batches in a row that an output breaks on before it is left out."""
-AMEND_DEADLINE: Final = 1.0
-"""Seconds that an enricher has for a batch."""
 
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """What alerts go to: `tiercel.config.build.planned` makes both.
 
-@dataclass(slots=True)
-class OutputCounters:
-    """Counters of one output: alerts, but for `retries` and `failures` (deliveries)."""
+    Attributes:
+        outputs: by id.
+        enrichers: by id, in the order in which they complete an alert.
+    """
 
-    sent: int = 0
-    retries: int = 0
-    refused: int = 0
-    failures: int = 0
-    dropped: int = 0
-    quarantined: bool = False
-
-
-@dataclass(slots=True)
-class _Batch:
-    alerts: Sequence[Alert]
-    ticket: Ticket | None
-    left: int
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One output with its queue."""
-
-    name: str
-    output: Output
-    queue: asyncio.Queue[_Batch]
-    counters: OutputCounters = field(default_factory=OutputCounters)
-    broken: int = 0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    outputs: Mapping[str, Planned[Output]]
+    enrichers: Mapping[str, Planned[Enricher]]
 
 
 class Delivery:
     """Owns outputs and enrichers. All methods but `submit` are called on the loop."""
 
-    def __init__(self, outputs: Mapping[str, Output], enrichers: Mapping[str, Enricher], acks: Acks) -> None:
-        """Nothing is opened."""
-        self._lanes = [_Lane(name, output, asyncio.Queue()) for name, output in outputs.items()]
-        self._enrichers = dict(enrichers)
-        self._acks = acks
-        self._tasks: list[asyncio.Task[None]] = []
-        self._unamended: asyncio.Queue[tuple[list[Alert], Ticket | None]] = asyncio.Queue()
+    def __init__(self, spool: Spool, receivers: Receivers, acks: Acks, *, timeout: float = 30.0, report: Report = say_nothing) -> None:
+        """Opens nothing.
+
+        Args:
+            spool: where alerts are kept; `start` starts it, `finish` closes it.
+            receivers: outputs and enrichers to begin with.
+            acks: orders the acknowledgements.
+            timeout: seconds that an output has for a batch.
+            report: makes internal alerts.
+        """
+        self._spool, self._receivers, self._acks = spool, receivers, acks
+        self._timeout, self._report = timeout, report
+        self._lanes: dict[str, Lane] = {}
+        self._enrichers: dict[str, Planned[Enricher]] = {}
+        self._amender = Amender({})
         self._loop: asyncio.AbstractEventLoop
-        self._open = contextlib.AsyncExitStack()
+        self._waking = False
 
     async def start(self) -> None:
-        """Opens outputs, then enrichers; what was opened is closed again if one fails."""
+        """Starts the spool, opens outputs, then enrichers. One that cannot be opened now, but later maybe, is tried again.
+
+        Raises:
+            tiercel.UserError: one says that it cannot work; what was opened is closed again.
+        """
         self._loop = asyncio.get_running_loop()
-        async with contextlib.AsyncExitStack() as stack:
-            for lane in self._lanes:
-                stack.push_async_callback(lane.output.close)
-                await lane.output.open()
-            for enricher in self._enrichers.values():
-                stack.push_async_callback(enricher.close)
-                await enricher.open()
-            self._open = stack.pop_all()
-        self._tasks = [asyncio.create_task(self._work(lane), name=f"output {lane.name}") for lane in self._lanes]
-        self._tasks.append(asyncio.create_task(self._amend(), name="enrichers"))
+        self._spool.start(self._stored)
+        try:
+            await self.replace(self._receivers)
+        except BaseException:
+            self._spool.close()
+            raise
 
-    def submit(self, alerts: list[Alert], ticket: Ticket | None = None) -> None:
-        """Takes a batch from the detect thread; without a ticket, internal alerts from any thread, which no source waits for."""
-        self._loop.call_soon_threadsafe(self._accept, alerts, ticket)
+    async def replace(self, receivers: Receivers) -> None:
+        """Uses other outputs and enrichers from now on. Those of the same id and the same options stay open and at work.
 
-    def _accept(self, alerts: list[Alert], ticket: Ticket | None) -> None:
-        if self._enrichers:
-            self._unamended.put_nowait((alerts, ticket))
-        else:
-            self._enqueue(alerts, ticket)
+        New ones are opened first; then those that are not wanted any more get what is still theirs, within some seconds, and are closed.
+        An output that comes back later goes on where it was, as long as the spool has what follows.
 
-    async def _amend(self) -> None:
-        """Has the enrichers complete one batch after the other: alerts stay in order."""
-        while True:
-            alerts, ticket = await self._unamended.get()
-            for enricher in self._enrichers.values():
-                deadline = self._loop.time() + AMEND_DEADLINE
-                for alert in alerts:
-                    try:
-                        async with asyncio.timeout_at(deadline):
-                            await enricher.amend(alert)
-                    except Exception as e:  # noqa: BLE001  a plugin that raises, or takes too long, never stops an alert
-                        _log.warning("enricher %s: %s: %s", type(enricher).name, type(e).__name__, e)
-            self._enqueue(alerts, ticket)
-            self._unamended.task_done()
+        Raises:
+            tiercel.UserError: a new one says that it cannot work; all is as it was.
+        """
+        lanes = {name: lane for name, lane in self._lanes.items() if _same(lane.planned, receivers.outputs.get(name))}
+        fresh = [
+            Lane(name, planned, self._spool, timeout=self._timeout, report=self._report)
+            for name, planned in receivers.outputs.items()
+            if name not in lanes
+        ]
+        await self._open_lanes(fresh)
+        enrichers = {
+            name: known if (known := self._enrichers.get(name)) is not None and _same(known, planned) else planned
+            for name, planned in receivers.enrichers.items()
+        }
+        opened = [planned.component for name, planned in enrichers.items() if planned is not self._enrichers.get(name)]
+        try:
+            for component in opened:
+                await component.open()
+        except BaseException:
+            for component in reversed(opened):
+                await component.close()
+            for lane in reversed(fresh):
+                await lane.close()
+            raise
+        await self._change(lanes, fresh, enrichers, order=list(receivers.outputs))
 
-    def _enqueue(self, alerts: list[Alert], ticket: Ticket | None) -> None:
-        batch = _Batch(alerts, ticket, len(self._lanes))
-        for lane in self._lanes:
-            lane.queue.put_nowait(batch)  # bounded by the tickets
-        if not self._lanes and ticket is not None:
-            self._acks.complete(ticket)
+    async def _open_lanes(self, lanes: Sequence[Lane]) -> None:
+        errors = await asyncio.gather(*(lane.open() for lane in lanes), return_exceptions=True)
+        for lane, error in zip(lanes, errors, strict=True):
+            if error is not None and not isinstance(error, UserError):
+                _log.warning("output %s: not opened (%s: %s); trying again until it works", lane.name, type(error).__name__, error)
+        wrong = next((error for error in errors if isinstance(error, UserError)), None)
+        if wrong is not None:
+            for lane in reversed(lanes):
+                await lane.close()
+            raise wrong
 
-    async def _work(self, lane: _Lane) -> None:
-        while True:
-            batch = await lane.queue.get()
-            async with lane.turn:
-                await self._deliver(lane, batch.alerts)
-            batch.left -= 1
-            if not batch.left and batch.ticket is not None:
-                self._acks.complete(batch.ticket)
-            lane.queue.task_done()
+    async def _change(
+        self, lanes: dict[str, Lane], fresh: Sequence[Lane], enrichers: dict[str, Planned[Enricher]], *, order: Sequence[str]
+    ) -> None:  # fmt: skip
+        """Puts new lanes to work, and ends those that are not wanted any more."""
+        gone = {name: lane for name, lane in self._lanes.items() if name not in lanes}
+        old_enrichers = [planned.component for name, planned in self._enrichers.items() if enrichers.get(name) is not planned]
+        if enrichers != self._enrichers or not self._lanes:
+            self._amender = Amender({name: planned.component for name, planned in enrichers.items()})
+        await self._drain(gone.values(), CLOSE_SECONDS)
+        for lane in gone.values():
+            await lane.stop()
+            await lane.detach()
+        for lane in fresh:
+            await lane.attach()
+            lane.start(self._amender)
+        for lane in lanes.values():
+            lane.use(self._amender)
+        by_name = {**lanes, **{lane.name: lane for lane in fresh}}
+        self._lanes = {name: by_name[name] for name in order}
+        self._enrichers = enrichers
+        for component in reversed(old_enrichers):
+            await _closed(component)
+        for lane in self._lanes.values():
+            lane.wake()
 
-    async def _deliver(self, lane: _Lane, alerts: Sequence[Alert]) -> None:
-        counters, pause, broken = lane.counters, FIRST_PAUSE, 0
-        while not counters.quarantined:
-            try:
-                await lane.output.deliver(alerts)
-            except Retry as e:
-                if not counters.retries:
-                    _log.warning("output %s: %s; trying again until it works", lane.name, e)
-                counters.retries += 1
-                await asyncio.sleep(pause if e.after is None else e.after)
-                pause = min(LONGEST_PAUSE, 2 * pause)
-            except Permanent as e:
-                refused = len(alerts) if e.refused is None else sum(alert.id in e.refused for alert in alerts)
-                counters.refused += refused
-                counters.sent += len(alerts) - refused
-                _log.error("output %s: gave up %d alerts: %s", lane.name, refused, e)
-                return
-            except (Exception, asyncio.CancelledError) as e:
-                if isinstance(e, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise  # it is we who end
-                counters.failures += 1
-                broken += 1
-                _log.error("output %s: %s: %s", lane.name, type(e).__name__, e)
-                if broken >= BROKEN_TRIES:
-                    lane.broken += 1
-                    counters.quarantined = lane.broken >= QUARANTINE_AFTER
-                    counters.dropped += len(alerts)
-                    if counters.quarantined:
-                        _log.error("output %s: failed on %d batches in a row; it gets no more alerts", lane.name, QUARANTINE_AFTER)
-                    return
-                await asyncio.sleep(pause)
-            else:
-                lane.broken = 0
-                counters.sent += len(alerts)
-                return
-        counters.dropped += len(alerts)
+    def submit(self, alerts: Sequence[Alert], ticket: Ticket | None = None) -> None:
+        """Takes alerts from any thread; the ticket is completed when they are safe. Never waits."""
+        self._spool.submit(alerts, None if ticket is None else lambda: self._acks.complete(ticket))
+
+    def _stored(self) -> None:
+        """On the spool's thread."""
+        if not self._waking:
+            self._waking = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        for lane in self._lanes.values():
+            lane.wake()
 
     async def reopen(self) -> None:
-        """Has every output open its files anew, between two batches."""
-        for lane in self._lanes:
-            async with lane.turn:
-                try:
-                    await lane.output.reopen()
-                except Exception as e:  # noqa: BLE001  the old file stays in use
-                    lane.counters.failures += 1
-                    _log.error("output %s: not reopened: %s", lane.name, e)
+        """Has every output open its files anew, between two deliveries."""
+        await asyncio.gather(*(lane.reopen() for lane in self._lanes.values()))
 
     def counters(self) -> Mapping[str, OutputCounters]:
         """Output -> its counters."""
-        return {lane.name: lane.counters for lane in self._lanes}
+        return {name: lane.counters() for name, lane in self._lanes.items()}
+
+    def enricher_counters(self) -> Mapping[str, EnricherCounters]:
+        """Enricher -> its counters."""
+        return self._amender.counters
+
+    def spool_counters(self) -> SpoolCounters:
+        """Counters of the spool."""
+        return self._spool.counters()
 
     async def finish(self, seconds: float) -> None:
-        """Delivers what is queued, for at most some time, then closes everything. What is not delivered stays with the source."""
+        """Delivers what is in the spool, for at most some time, then closes everything. What an output does not have stays in the spool."""
+        await self._drain(self._lanes.values(), seconds)
+        for lane in reversed(self._lanes.values()):
+            await lane.stop()
+        for planned in reversed(self._enrichers.values()):
+            await _closed(planned.component)
+        await asyncio.to_thread(self._spool.close)
+
+    async def _drain(self, lanes: Collection[Lane], seconds: float) -> None:
+        """Waits until outputs have everything, or fail, but not for longer than some seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.sleep(0)  # let batches that were just submitted arrive
-                await self._unamended.join()
-                for lane in self._lanes:
-                    await lane.queue.join()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._open.aclose()
+                await asyncio.wrap_future(self._spool.call(lambda: None))  # what was submitted is in the spool by then
+                while not all(lane.idle.is_set() or lane.failing for lane in lanes):  # noqa: ASYNC110  of many, either of two
+                    await asyncio.sleep(LOOK)
+
+
+def _same(one: Planned[Output] | Planned[Enricher], other: Planned[Output] | Planned[Enricher] | None) -> bool:
+    return other is not None and one.options == other.options
+
+
+async def _closed(component: Enricher) -> None:
+    """Closes an enricher; what it does wrong there only costs time."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await component.close()
+    except Exception as error:  # noqa: BLE001  nothing depends on it any more
+        _log.warning("enricher %s: not closed: %s: %s", type(component).name, type(error).__name__, error)

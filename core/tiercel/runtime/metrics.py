@@ -27,12 +27,33 @@ SOURCE_COUNTERS: Final = {
 """Counters of `tiercel.Source.counters` that have a metric of their own; all others go to ``tiercel_source_events_other_total``."""
 OUTPUT_COUNTERS: Final = {
     "sent": "Alerts that it accepted.",
-    "retries": "Deliveries that it refused for the time being.",
-    "refused": "Alerts that it will never accept.",
+    "retries": "Deliveries that it did not accept for the time being.",
+    "timeouts": "Deliveries of those that took too long.",
     "failures": "Deliveries on which it failed.",
-    "dropped": "Alerts that were left out, because it failed.",
+    "dead": "Alerts that it will never accept: dead letters.",
+    "evicted": "Alerts that were removed from the spool before they were delivered.",
 }
-"""Fields of `tiercel.pipeline.delivery.OutputCounters` -> help."""
+"""Counters in `tiercel.pipeline.delivery.OutputCounters` -> help."""
+OUTPUT_GAUGES: Final = {
+    "behind": "Alerts that wait for it.",
+    "lag_seconds": "Age of the oldest alert that it is being given.",
+    "quarantined": "1 if an output gets no alerts for a while, because it failed again and again.",
+    "opened": "1 if it is open.",
+}
+"""The other fields of `tiercel.pipeline.delivery.OutputCounters` -> help."""
+SPOOL_COUNTERS: Final = {
+    "stored": "Alerts that were committed to the disk.",
+    "known": "Alerts that were left out, since one with the same id was there.",
+    "unstored": "Alerts that were given up without having been on the disk.",
+    "evicted": "Alerts that were removed since they were too many.",
+    "expired": "Alerts that were removed since they were too old.",
+    "damaged": "Alerts that could not be read back.",
+    "buried": "Dead letters that were kept.",
+    "failures": "Transactions that the disk did not take.",
+}
+"""Counters in `tiercel.spool.jobs.SpoolCounters` -> help."""
+SPOOL_GAUGES: Final = {"unsaved": "Alerts that are in memory only.", "bytes": "Bytes of alerts on the disk."}
+"""The other numbers in `tiercel.spool.jobs.SpoolCounters` -> help."""
 NANOSECONDS: Final = 1_000_000_000
 
 METRICS: Final = (
@@ -65,7 +86,10 @@ METRICS: Final = (
     Metric("tiercel_field_failures_total", "counter", "Failures of a computed field.", ("source", "field", "owner")),
     Metric("tiercel_field_quarantined", "gauge", "1 if a computed field is not called any more.", ("source", "field", "owner")),
     *(Metric(f"tiercel_output_{name}_total", "counter", text, ("output",)) for name, text in OUTPUT_COUNTERS.items()),
-    Metric("tiercel_output_quarantined", "gauge", "1 if an output gets no alerts, because it failed again and again.", ("output",)),
+    *(Metric(f"tiercel_output_{name}", "gauge", text, ("output",)) for name, text in OUTPUT_GAUGES.items()),
+    *(Metric(f"tiercel_spool_{name}_total", "counter", text) for name, text in SPOOL_COUNTERS.items()),
+    *(Metric(f"tiercel_spool_{name}", "gauge", text) for name, text in SPOOL_GAUGES.items()),
+    Metric("tiercel_spool_failing", "gauge", "1 while the disk takes no alerts."),
     Metric("tiercel_internal_alerts_total", "counter", "Internal alerts.", ("rule",)),
     Metric("tiercel_internal_alerts_held_back_total", "counter", "Internal alerts that are only a number in a later one.", ("rule",)),
     Metric("tiercel_log_messages_total", "counter", "Messages of the log, those held back included.", ("level",)),
@@ -107,7 +131,14 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
     for output, counters in values["outputs"].items():
         for counter in OUTPUT_COUNTERS:
             yield f"tiercel_output_{counter}_total", (output,), counters[counter]
-        yield "tiercel_output_quarantined", (output,), counters["quarantined"]
+        for gauge in OUTPUT_GAUGES:
+            yield f"tiercel_output_{gauge}", (output,), counters[gauge]
+    spool = values["spool"]
+    for counter in SPOOL_COUNTERS:
+        yield f"tiercel_spool_{counter}_total", (), spool[counter]
+    for gauge in SPOOL_GAUGES:
+        yield f"tiercel_spool_{gauge}", (), spool[gauge]
+    yield "tiercel_spool_failing", (), bool(spool["problem"])
     for rule, counters in values["internal"].items():
         yield "tiercel_internal_alerts_total", (rule,), counters["reported"]
         yield "tiercel_internal_alerts_held_back_total", (rule,), counters["held_back"]

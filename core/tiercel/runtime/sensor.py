@@ -25,7 +25,7 @@ from tiercel.config.model import RunOptions
 from tiercel.config.secrets import Secrets
 from tiercel.errors import ConfigError, UserError
 from tiercel.pipeline.acks import Acks
-from tiercel.pipeline.delivery import Delivery
+from tiercel.pipeline.delivery import Delivery, Receivers
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
 from tiercel.runtime import logs
@@ -39,6 +39,7 @@ from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.statistics import Statistics
 from tiercel.runtime.upkeep import Upkeep
+from tiercel.spool.store import Spool
 
 if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
@@ -78,9 +79,13 @@ class Sensor:
         formatters = build.formatters(plugins, privileged=self._host)
         parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters, "secrets": self._secrets}
         self.acks = Acks()
-        self.delivery = Delivery(
-            build.build(plugins.outputs(), config.outputs, **parts), build.build(plugins.enrichers(), config.enrichers, **parts), self.acks
+        receivers = Receivers(
+            build.planned(plugins.outputs(), config.outputs, core=config.delivery, **parts),
+            build.planned(plugins.enrichers(), config.enrichers, core={}, **parts),
         )
+        report = self.internal.report
+        spool = Spool(config.state_dir if options.capture is None else None, config.spool, report=report)
+        self.delivery = Delivery(spool, receivers, self.acks, timeout=config.spool.deliver_timeout, report=report)
         self._failure: BaseException | None = None
         self.restarts = supervised.restarts if supervised else 0
         self.health = Health()

@@ -67,6 +67,8 @@ class Statistics:
             "rules": {name: dataclasses.asdict(c) for name, c in self._detector.rule_counters().items()},
             "fields": {f"{s}:{n}": dataclasses.asdict(f) for (s, n), f in self._detector.field_failures().items()},
             "outputs": {name: dataclasses.asdict(c) for name, c in sensor.delivery.counters().items()},
+            "enrichers": {name: dataclasses.asdict(c) for name, c in sensor.delivery.enricher_counters().items()},
+            "spool": dataclasses.asdict(sensor.delivery.spool_counters()),
             "internal": {rule: dataclasses.asdict(c) for rule, c in sensor.internal.counters().items()},
             "log": dict(sensor.logs.counts),
             "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},

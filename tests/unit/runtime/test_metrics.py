@@ -11,7 +11,8 @@ from tiercel.engine.engine import FieldFailures, RuleCounters
 from tiercel.pipeline.delivery import OutputCounters
 from tiercel.pipeline.internal import InternalCounters
 from tiercel.runtime.exposition import expose
-from tiercel.runtime.metrics import METRICS, OUTPUT_COUNTERS, samples
+from tiercel.runtime.metrics import METRICS, OUTPUT_COUNTERS, OUTPUT_GAUGES, SPOOL_COUNTERS, SPOOL_GAUGES, samples
+from tiercel.spool.jobs import SpoolCounters
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def values() -> dict[str, Any]:
         "rules": {"Reverse shell": dataclasses.asdict(rule), "Quiet": dataclasses.asdict(RuleCounters(0, 0, 0))},
         "about_rules": {name: {"priority": "Critical", "source": "syscall"} for name in ("Reverse shell", "Quiet")},
         "fields": {"syscall:lab.x": dataclasses.asdict(FieldFailures("tiercel-lab", 9, True, "bug", ("Reverse shell",)))},
-        "outputs": {"file/a": dataclasses.asdict(OutputCounters(sent=5, retries=1, refused=2, failures=3, dropped=4, quarantined=True))},
+        "outputs": {"file/a": dataclasses.asdict(OutputCounters(sent=5, retries=1, dead=2, failures=3, quarantined=True))},
+        "spool": dataclasses.asdict(SpoolCounters(stored=21, evicted=22, problem="disk full")),
         "internal": {"Tiercel internal: events lost": dataclasses.asdict(InternalCounters(6, 8))},
         "log": {"warning": 11},
         "endpoint": {"address": "", "requests": 12, "refused": 13},
@@ -54,6 +56,8 @@ def test_samples(values: dict[str, Any]) -> None:
     assert value("tiercel_field_quarantined", source="syscall", field="lab.x", owner="tiercel-lab") == 1
     assert value("tiercel_output_sent_total", output="file/a") == 5
     assert value("tiercel_output_quarantined", output="file/a") == 1
+    assert value("tiercel_spool_stored_total") == 21
+    assert value("tiercel_spool_failing") == 1
     assert value("tiercel_internal_alerts_held_back_total", rule="Tiercel internal: events lost") == 8
     assert 1 <= value("tiercel_detect_heartbeat_age_seconds") < 60
     assert ("tiercel_rule_pending_total", (("rule", "Quiet"),)) not in found
@@ -67,7 +71,11 @@ def test_of_this_process(values: dict[str, Any]) -> None:
 
 
 def test_every_counter_of_an_output_is_shown() -> None:
-    assert {each.name for each in dataclasses.fields(OutputCounters)} == {*OUTPUT_COUNTERS, "quarantined"}
+    assert {each.name for each in dataclasses.fields(OutputCounters)} == {*OUTPUT_COUNTERS, *OUTPUT_GAUGES}
+
+
+def test_every_counter_of_the_spool_is_shown() -> None:
+    assert {each.name for each in dataclasses.fields(SpoolCounters)} == {*SPOOL_COUNTERS, *SPOOL_GAUGES, "problem"}
 
 
 def test_names_are_unique() -> None:

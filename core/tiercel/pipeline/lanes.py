@@ -1,0 +1,364 @@
+"""One output at work: takes alerts from the spool in order, has them completed, delivers them, and only then moves its place on.
+
+What an output does wrong holds up this output alone: it is tried again later, left alone for a while, or its alerts become dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tiercel.errors import Permanent, Retry, UserError
+from tiercel.spool.disk import ERRORS
+
+if TYPE_CHECKING:
+    from tiercel.alert import Alert
+    from tiercel.components.output import Output
+    from tiercel.config.build import Planned
+    from tiercel.pipeline.amending import Amender
+    from tiercel.spool.jobs import Report, Taken
+    from tiercel.spool.recent import Reader
+    from tiercel.spool.store import Spool
+
+__all__ = ["Lane", "OutputCounters"]
+
+BATCH: Final = 500
+"""Alerts that an output gets at once, at most."""
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 30.0
+LONGEST_WISH: Final = 3600.0
+"""Seconds that an output may ask for by `Retry(after)`."""
+BROKEN_TRIES: Final = 3
+"""How often in a row an output may raise what it should not before it is left alone for a while."""
+FIRST_QUARANTINE: Final = 30.0
+LONGEST_QUARANTINE: Final = 600.0
+QUARANTINES: Final = 3
+"""How often an output may be left alone because of one and the same alert; then that is a dead letter."""
+OPEN_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 5.0
+GRACE: Final = 1.0
+"""Seconds that a call has to end when it is interrupted."""
+DOWN_SECONDS: Final = 30.0
+"""Seconds without success after which an output counts as down."""
+
+DOWN: Final = "Tiercel internal: output down"
+RECOVERED: Final = "Tiercel internal: output recovered"
+REFUSED: Final = "Tiercel internal: alerts refused"
+QUARANTINED: Final = "Tiercel internal: plugin quarantined"
+RESTORED: Final = "Tiercel internal: plugin restored"
+
+_log = logging.getLogger("tiercel.delivery")
+
+
+@dataclass(slots=True)
+class OutputCounters:
+    """Counters of one output: alerts, but for those named otherwise.
+
+    Attributes:
+        sent: accepted.
+        retries: deliveries that were not accepted, to be tried again.
+        timeouts: those of them that took too long.
+        failures: calls that raised what they should not.
+        dead: never accepted; dead letters.
+        evicted: removed from the spool before they were delivered.
+        behind: in the spool, not delivered yet.
+        lag_seconds: age of the oldest of those.
+        quarantined: it is left alone for a while.
+        opened: it is open.
+    """
+
+    sent: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    failures: int = 0
+    dead: int = 0
+    evicted: int = 0
+    behind: int = 0
+    lag_seconds: float = 0.0
+    quarantined: bool = False
+    opened: bool = False
+
+
+class _TooLate(Exception):
+    """A call did not end in its time."""
+
+
+class Lane:
+    """One output. All methods are called on the asyncio loop."""
+
+    def __init__(self, name: str, planned: Planned[Output], spool: Spool, *, timeout: float, report: Report) -> None:
+        """Opens nothing.
+
+        Args:
+            name: id of the output.
+            planned: the output.
+            spool: where alerts come from.
+            timeout: seconds that it has for a batch.
+            report: makes internal alerts.
+        """
+        self.name, self.planned = name, planned
+        self.output = planned.component
+        self.idle = asyncio.Event()
+        self.failing = False
+        self._spool, self._timeout, self._report = spool, timeout, report
+        self._reader: Reader
+        self._counters = OutputCounters()
+        self._amender: Amender
+        self._new = asyncio.Event()
+        self._nudged = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._first: Alert | None = None
+        self._down_since: float | None = None
+        self._told_down = False
+
+    # ------------------------------------------------------------------------------------------------------- for Delivery
+    async def open(self) -> None:
+        """Opens the output.
+
+        Raises:
+            tiercel.UserError: it says that it cannot work.
+            Exception: it failed in a way that may pass: the lane can be started, and tries again.
+        """
+        async with self._turn:
+            await _within(OPEN_SECONDS, self.output.open())
+        self._counters.opened = True
+
+    async def attach(self) -> None:
+        """Takes its place in the spool: from now on everything is for it."""
+        self._reader = await asyncio.wrap_future(self._spool.attach(self.name))
+
+    def start(self, amender: Amender) -> None:
+        """Begins to deliver."""
+        self._amender = amender
+        self._task = asyncio.create_task(self._run(), name=f"output {self.name}")
+
+    def use(self, amender: Amender) -> None:
+        """Enrichers from the next batch on."""
+        self._amender = amender
+
+    def wake(self) -> None:
+        """There may be new alerts."""
+        self.idle.clear()
+        self._new.set()
+
+    async def reopen(self) -> None:
+        """Has the output open its files anew, between two deliveries, and tries again at once what failed."""
+        if not self._counters.opened:
+            self._nudged.set()
+            return
+        async with self._turn:
+            try:
+                await _within(OPEN_SECONDS, self.output.reopen())
+            except Exception as error:  # noqa: BLE001  the old file stays in use
+                self._counters.failures += 1
+                _log.warning("output %s: not reopened: %s", self.name, _words(error))
+        self._nudged.set()
+
+    async def stop(self) -> None:
+        """Ends delivery where it is, and closes the output."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the output; what it does wrong there only costs time."""
+        self._counters.opened = False
+        try:
+            await _within(CLOSE_SECONDS, self.output.close())
+        except Exception as error:  # noqa: BLE001  nothing depends on it any more
+            _log.warning("output %s: not closed: %s", self.name, _words(error))
+
+    async def detach(self) -> None:
+        """Gives its place in the spool up; it is remembered for a while."""
+        await asyncio.wrap_future(self._spool.detach(self._reader))
+
+    def counters(self) -> OutputCounters:
+        """The counters."""
+        counters, reader, first = self._counters, self._reader, self._first
+        counters.evicted, counters.behind = reader.evicted, max(0, reader.behind)
+        counters.lag_seconds = 0.0 if first is None else round(max(0.0, time.time() - first.time / 1e9), 3)
+        return counters
+
+    # ------------------------------------------------------------------------------------------------------------- the task
+    async def _run(self) -> None:
+        if not self._counters.opened:
+            await self._open_later()
+        while True:
+            taken = await self._next()
+            if taken.rows:
+                self._first = taken.rows[0].alert
+                alerts = await self._amender.amend(taken.rows)
+                await self._deliver(alerts)
+                self._first = None
+            self._spool.advance(self._reader, taken)
+
+    async def _next(self) -> Taken:
+        """The next alerts; waits for them."""
+        while True:
+            self._new.clear()
+            taken = self._spool.take(self._reader, BATCH)
+            if taken is None:
+                try:
+                    taken = await asyncio.wrap_future(self._spool.fetch(self._reader, BATCH))
+                except ERRORS:
+                    await asyncio.sleep(1)  # the spool says what is wrong
+                    continue
+                if taken.number:
+                    return taken
+                continue  # what is behind it is in memory
+            if taken.number:
+                return taken
+            self.idle.set()
+            await self._new.wait()
+
+    async def _open_later(self) -> None:
+        """Tries to open the output until that works, each time another instance: each is opened once at most."""
+        pause = FIRST_PAUSE
+        while not self._counters.opened:
+            self.failing = True
+            await self._rest(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
+            await self.close()
+            try:
+                self.output = self.planned.make()
+                await self.open()
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  of a plugin
+                _raise_own(error)
+                self._counters.retries += 1
+                self._is_down(error)
+        self._works()
+
+    async def _deliver(self, alerts: Sequence[Alert]) -> None:
+        """Returns when each alert was accepted, or is a dead letter."""
+        parts = [alerts]
+        broken = quarantines = 0
+        pause, quarantine = FIRST_PAUSE, FIRST_QUARANTINE
+        while parts:
+            part = parts[-1]
+            try:
+                async with self._turn:
+                    await _within(self._timeout, self.output.deliver(part))
+            except (Retry, _TooLate) as error:
+                self._counters.retries += 1
+                self._counters.timeouts += isinstance(error, _TooLate)
+                self._is_down(error)
+                wish = error.after if isinstance(error, Retry) else None
+                await self._rest(pause if wish is None else min(max(0.0, wish), LONGEST_WISH))
+                pause = min(LONGEST_PAUSE, 2 * pause)
+                continue
+            except Permanent as error:
+                parts.pop()
+                refused = part if error.refused is None else [alert for alert in part if alert.id in error.refused]
+                self._counters.sent += len(part) - len(refused)
+                self._bury(refused, str(error))
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  of a plugin
+                _raise_own(error)
+                self._counters.failures += 1
+                broken += 1
+                _log.warning("output %s: %s", self.name, _words(error))
+                if broken < BROKEN_TRIES:
+                    await self._rest(pause)
+                    continue
+                broken = 0
+                quarantines += len(part) == 1
+                if quarantines >= QUARANTINES:
+                    quarantines = 0
+                    parts.pop()
+                    self._bury(part, f"the output broke on it: {_words(error)}")
+                    continue
+                if len(part) > 1:  # the first one alone: it may be at fault
+                    parts[-1:] = [part[1:], part[:1]]
+                await self._quarantine(quarantine, error)
+                quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
+                continue
+            else:
+                parts.pop()
+                self._counters.sent += len(part)
+                broken = quarantines = 0
+                if self.failing:
+                    self._works()
+            pause = FIRST_PAUSE
+
+    async def _quarantine(self, seconds: float, error: BaseException) -> None:
+        message = f"output {self.name} failed {BROKEN_TRIES} times ({_words(error)}); it is tried again in {seconds:.0f} s, its alerts wait"
+        _log.error("%s", message)
+        self._report(QUARANTINED, message, fields={"output.id": self.name})
+        self._counters.quarantined = self.failing = True
+        await self._rest(seconds)
+
+    def _bury(self, alerts: Sequence[Alert], reason: str) -> None:
+        if not self._counters.dead:
+            _log.error("output %s: refused an alert: %s; see tiercel spool dead-letters", self.name, reason)
+        self._counters.dead += len(alerts)
+        self._spool.bury(self._reader, alerts, reason)
+        if all(alert.source != "internal" for alert in alerts):  # or it would refuse what says so, and so on
+            self._report(REFUSED, f"output {self.name}: {reason}", fields={"output.id": self.name, "output.dead": self._counters.dead})
+
+    def _is_down(self, error: BaseException) -> None:
+        now = time.monotonic()
+        if self._down_since is None:
+            self._down_since = now
+            _log.warning("output %s: %s; trying again until it works", self.name, _words(error))
+        self.failing = True
+        if not self._told_down and now - self._down_since >= DOWN_SECONDS:
+            self._told_down = True
+            message = f"output {self.name} has accepted nothing for {now - self._down_since:.0f} s: {_words(error)}"
+            self._report(DOWN, message, fields={"output.id": self.name, "output.behind": self._reader.behind})
+
+    def _works(self) -> None:
+        counters = self._counters
+        _log.info("output %s: works again", self.name)
+        if self._told_down:
+            self._report(RECOVERED, f"output {self.name} accepts alerts again", fields={"output.id": self.name})
+        if counters.quarantined:
+            self._report(RESTORED, f"output {self.name} accepts alerts again", fields={"output.id": self.name})
+        self._down_since, self._told_down, self.failing, counters.quarantined = None, False, False, False
+
+    async def _rest(self, seconds: float) -> None:
+        """Waits a little less or more, so that not all sensors come back to a server at once; not longer than until `reopen`."""
+        self._nudged.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * random.uniform(0.75, 1.25)):  # noqa: S311  not secret
+                await self._nudged.wait()
+
+
+async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
+    """Awaits a call of a plugin. One that does not end when it is interrupted is left behind.
+
+    Raises:
+        _TooLate: it has not ended in time.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=GRACE)
+            msg = f"nothing within {seconds:g} s"
+            raise _TooLate(msg)
+        task.result()
+    except asyncio.CancelledError:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=GRACE)
+        raise
+
+
+def _raise_own(error: BaseException) -> None:
+    """Raises a cancellation that is ours, and not one that a plugin made up."""
+    if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
+        raise error
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, for people."""
+    return str(error) if isinstance(error, Retry | Permanent | UserError | _TooLate) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,106 @@
+"""What others leave for the spool's thread, and what they get from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from tiercel.alert import Alert
+from tiercel.spool.database import DeadLetter
+from tiercel.spool.recent import Reader
+from tiercel.spool.rows import Row
+
+__all__ = ["Advance", "Call", "Job", "Report", "SpoolCounters", "Stop", "Submit", "Taken", "say_nothing"]
+
+
+class Report(Protocol):
+    """`tiercel.pipeline.internal.InternalAlerts.report`."""
+
+    def __call__(self, rule: str, message: str, *, fields: Mapping[str, Any]) -> None:
+        """Makes an internal alert."""
+
+
+def say_nothing(rule: str, message: str, *, fields: Mapping[str, Any]) -> None:
+    """No internal alert."""
+
+
+@dataclass(slots=True)
+class SpoolCounters:
+    """Counters of the spool: alerts, but for those named otherwise.
+
+    Attributes:
+        stored: committed to the disk.
+        known: left out, since an alert with the same id is there.
+        unsaved: in memory only, for now.
+        unstored: given up without having been on the disk.
+        evicted: removed since there were too many.
+        expired: removed since they were too old.
+        damaged: could not be read back.
+        buried: dead letters that were kept.
+        failures: transactions that the disk did not take.
+        bytes: of alerts on the disk now.
+        problem: why the disk takes nothing now; "" if it does.
+    """
+
+    stored: int = 0
+    known: int = 0
+    unsaved: int = 0
+    unstored: int = 0
+    evicted: int = 0
+    expired: int = 0
+    damaged: int = 0
+    buried: int = 0
+    failures: int = 0
+    bytes: int = 0
+    problem: str = ""
+
+
+class Taken(NamedTuple):
+    """Alerts that an output took, in order.
+
+    Attributes:
+        epoch: goes back to `Spool.advance`.
+        last: number up to which the output has everything once it has these.
+        number: how many alerts were taken, damaged ones among them.
+        rows: the alerts.
+    """
+
+    epoch: int
+    last: int
+    number: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Keep alerts; call `done` when they are safe."""
+
+    alerts: Sequence[Alert]
+    done: Callable[[], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """An output has `count` alerts more, up to the number `seq`."""
+
+    reader: Reader
+    epoch: int
+    seq: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a function on the thread."""
+
+    function: Callable[[], Any]
+    future: Future[Any]
+
+
+class Stop:
+    """The last job."""
+
+
+Job = Submit | Advance | DeadLetter | Call | Stop
