@@ -41,6 +41,7 @@ CLASSES: Final = (
     ("core/tiercel/components/rules.py", "RuleBundle"),
     ("core/tiercel/components/output.py", "Formatter"),
     ("core/tiercel/components/output.py", "Output"),
+    ("core/tiercel/components/progress.py", "Progress"),
     ("core/tiercel/components/tls.py", "Tls"),
     ("core/tiercel/alert.py", "Alert"),
     ("core/tiercel/errors.py", "Retry"),

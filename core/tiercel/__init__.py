@@ -8,6 +8,7 @@ from tiercel.components.base import API_VERSION, EMPTY_SCHEMA, Component, Contex
 from tiercel.components.enricher import Enricher
 from tiercel.components.extractor import field
 from tiercel.components.output import Formatter, Output
+from tiercel.components.progress import Progress
 from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Abilities, Decoder, Replan, Source
 from tiercel.components.standin import StandIn
@@ -62,6 +63,7 @@ __all__ = [
     "Permanent",
     "PluginError",
     "Priority",
+    "Progress",
     "Quantifier",
     "RawBatch",
     "Replan",

@@ -24,8 +24,8 @@ PROMISED = {
         "Loaded",
         "Output",
     ),
-    *("Permanent", "PluginError", "Priority", "Quantifier", "RawBatch", "Replan", "Retry", "RuleBundle", "RuleError", "Source"),
-    *("SourcePlan", "Stability", "StandIn", "TiercelError", "Tls", "Unknown", "UserError", "field", "hookimpl", "join_path"),
+    *("Permanent", "PluginError", "Priority", "Progress", "Quantifier", "RawBatch", "Replan", "Retry", "RuleBundle", "RuleError"),
+    *("Source", "SourcePlan", "Stability", "StandIn", "TiercelError", "Tls", "Unknown", "UserError", "field", "hookimpl", "join_path"),
 }
 HEAVY = {"aiohttp", "asyncio", "bcc", "click", "importlib.resources", "jsonschema", "orjson", "re2", "rich", "ssl", "yaml", "zstandard"}
 

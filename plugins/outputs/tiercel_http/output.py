@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from tiercel import Alert, Context, Output, Permanent, Retry, Stability, Tls, UserError
+from tiercel import Alert, Context, Output, Progress, Retry, Stability, Tls, UserError
 from tiercel_http.options import SCHEMA, headers, origin, proxy_headers
 from tiercel_http.requests import Answer, Requests, judge, retry_after
 
@@ -27,7 +27,7 @@ SHOWN: Final = 200
 class Http(Output):
     """Posts alerts, in order, over one connection that is kept.
 
-    What of a batch was accepted or refused is remembered until the batch is through: after a failure only the rest is sent again.
+    After a failure only what was neither accepted nor refused is sent again.
     """
 
     name = "http"
@@ -62,7 +62,7 @@ class Http(Output):
         parts += [config.get("signing_key", ""), config["password"], config["proxy_password"]]
         self._secrets = sorted({part for part in parts if len(part) > 1}, key=len, reverse=True)
         self._session: aiohttp.ClientSession | None = None
-        self._settled: dict[str, str] = {}
+        self._progress = Progress()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: Context) -> Self:
@@ -98,14 +98,10 @@ class Http(Output):
 
     async def deliver(self, batch: Sequence[Alert]) -> None:
         """Posts what of the batch is not through yet."""
-        self._settled = {alert.id: self._settled[alert.id] for alert in batch if alert.id in self._settled}
-        left = [alert for alert in batch if alert.id not in self._settled]
+        left = self._progress.left(batch)
         for start in range(0, len(left), self._most):
             await self._settle(left[start : start + self._most])
-        refused = {identity: reason for identity, reason in self._settled.items() if reason}
-        self._settled = {}
-        if refused:
-            raise Permanent(next(iter(refused.values())), refused=frozenset(refused))
+        self._progress.finish()
 
     async def _settle(self, alerts: Sequence[Alert]) -> None:
         """Sends alerts, in parts if the server does not take them together, until each is accepted or refused."""
@@ -117,9 +113,10 @@ class Http(Output):
             middle = len(alerts) // 2
             await self._settle(alerts[:middle])
             await self._settle(alerts[middle:])
-            return
-        for alert in alerts:
-            self._settled[alert.id] = text if answer is Answer.REFUSED else ""
+        elif answer is Answer.REFUSED:
+            self._progress.refuse(alerts, text)
+        else:
+            self._progress.accept(alerts)
 
     async def _post(self, alerts: Sequence[Alert]) -> tuple[int, float | None, str]:
         """Status, seconds to wait if the server says so, and what to tell people."""
