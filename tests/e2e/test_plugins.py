@@ -169,7 +169,7 @@ def test_only_what_somebody_reads_is_collected(scratch: Scratch, folder: Path) -
         "from tiercel.runtime.sensor import Sensor\n"
         "from tiercel_ebpf.translate import translate\n"
         "sensor = Sensor(RunOptions(rules=(Path(sys.argv[1]),)), None)\n"
-        "print(json.dumps(translate(sensor.generation.source_plan)[0]['collect']))\n"
+        "print(json.dumps(translate(sensor.generation.source_plan, ring_bytes=1 << 23)[0]['collect']))\n"
     )
     rule = "- rule: r\n  desc: d\n  condition: evt.type = open and {check}\n  output: o\n  priority: INFO\n"
     collected = {}

@@ -249,6 +249,27 @@ def test_verdicts_of_a_killed_sensor_mean_nothing_under_other_rules(installed: P
         assert [a["output_fields"]["proc.name"] for a in watch.seen()] == ["aaaa"] * 3
 
 
+def test_a_ring_has_the_size_of_the_options_until_the_sensor_is_started_anew(
+    installed: Path, live_kernel: None, folder: Path, calls: Path
+) -> None:
+    """A sensor that takes over from one that was killed finds the ring as it is, whatever the file says by now."""
+    with watching(installed, folder, rules(folder), config="sources: {ebpf: {ring_size_mb: 1}}\n") as watch:
+        watch.seen()
+        (watch.sensor.folder / "tiercel.yaml").write_text("sources: {ebpf: {ring_size_mb: 64}}\n")
+        kill_sensor(watch)
+        watch.sensor.wait_for(lambda: restarted(watch, 1), "another sensor")
+        watch.run(*stream(folder, 100, 0.001))
+        assert numbers(watch.seen()) == dict.fromkeys(range(100), 1)
+        os.kill(watch.sensor.sensor_pid, signal.SIGSTOP)
+        try:
+            fill_ring(watch.sensor.sensor_pid, calls, count=10_000)
+        finally:
+            os.kill(watch.sensor.sensor_pid, signal.SIGCONT)
+        watch.seen()
+        text = watch.sensor.stop()
+    assert 10_000 - (1 << 20) // SMALLEST_RECORD <= count_of(text, "open", "lost") < 10_000
+
+
 # Two loads
 
 
@@ -269,9 +290,10 @@ def plan(generation: int, fields: frozenset[str]) -> dict[str, Any]:
         SourcePlan(
             event_source="syscall", generation=1, wanted_types=frozenset({"openat"}), judged=(), fields=fields | {"fd.name"},
             guards=ChangePoint.NEVER, verdict=lambda _: (),
-        )
+        ),
+        ring_bytes=64 << 20,
     )  # fmt: skip
-    return message | {"generation": generation, "ring_bytes": 64 << 20}
+    return message | {"generation": generation}
 
 
 def test_a_second_load_delivers_no_event_twice_and_loses_none(installed: Path, live_kernel: None, folder: Path) -> None:

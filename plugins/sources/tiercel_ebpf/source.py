@@ -34,6 +34,7 @@ COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place"
 SNAPSHOT_PAUSE: Final = 4
 """Times its own duration that must pass after a snapshot before the next."""
 LOADER: Final = "ebpf"
+DEFAULT_RING_MB: Final = 8
 PERSISTENT: Final = ("events", "control", "counters")
 """Descriptors that stay the same whatever is loaded."""
 
@@ -47,12 +48,22 @@ class EbpfSource(Source):
     stability: ClassVar[Stability] = Stability.EXPERIMENTAL
     event_source: ClassVar[str] = "syscall"
     layout: ClassVar[str] = r.LAYOUT_NAME
+    config_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "properties": {
+            "ring_size_mb": {
+                "enum": [1 << power for power in range(11)],
+                "default": DEFAULT_RING_MB,
+                "description": "Memory between kernel and sensor, in MiB: what a burst may bring before the sensor has read it.",
+            },
+        },
+        "additionalProperties": False,
+    }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], context: Context) -> EbpfSource:
-        """There is nothing to configure yet."""
-        del config
-        return cls(context)
+        """Takes the size of the ring."""
+        return cls(context, ring_bytes=int(config.get("ring_size_mb", DEFAULT_RING_MB)) << 20)
 
     @classmethod
     def abilities(cls) -> Abilities:
@@ -66,9 +77,10 @@ class EbpfSource(Source):
             places=PLACES,
         )
 
-    def __init__(self, context: Context) -> None:
-        """Nothing is opened."""
+    def __init__(self, context: Context, *, ring_bytes: int) -> None:
+        """Nothing is opened; a ring that there is already keeps its size."""
         self._host = context.host
+        self._ring_bytes = ring_bytes
         self._descriptors: dict[str, int] = {}
         self._wake = -1
         self._stopped = self._busy = False
@@ -85,8 +97,10 @@ class EbpfSource(Source):
 
     def open(self, plan: SourcePlan) -> None:
         """Has the plan loaded, or takes over what an earlier sensor had loaded, if it fits."""
-        message, entries = translate(plan)
         loaded = self._host.loaded(LOADER)
+        if loaded is not None:
+            self._ring_bytes = loaded.answer["ring_bytes"]
+        message, entries = translate(plan, ring_bytes=self._ring_bytes)
         generation = 1
         if loaded is not None:
             program = self._take(loaded)
@@ -106,7 +120,7 @@ class EbpfSource(Source):
 
     def replan(self, plan: SourcePlan) -> Replan:
         """Enters other values beside those in force, or loads another program where the plan differs in more than values."""
-        message, entries = translate(plan)
+        message, entries = translate(plan, ring_bytes=self._ring_bytes)
         program = self._program
         assert program is not None
         generation = _after(program.generation)

@@ -18,7 +18,6 @@ from tiercel_ebpf.wants import GUARDS, wanted
 
 PROTOCOL: Final = 1
 """Version of the loader's plan."""
-RING_BYTES: Final = 8 << 20
 MAX_VERDICTS: Final = 65536
 SMALLEST_MAP: Final = 512
 LARGEST_MAP: Final = 1 << 17
@@ -239,13 +238,13 @@ def _room(count: int) -> int:
     return min(LARGEST_MAP, max(SMALLEST_MAP, 1 << (4 * count - 1).bit_length() if count else 0))
 
 
-def translate(plan: SourcePlan) -> tuple[dict[str, Any], list[Entry]]:
-    """The loader's plan, without a generation, and what belongs into the place maps."""
+def translate(plan: SourcePlan, *, ring_bytes: int) -> tuple[dict[str, Any], list[Entry]]:
+    """The loader's plan, without a generation, and what belongs into the place maps. `ring_bytes` is a power of two."""
     judged = [_judged(j) for j in plan.judged]
     entries = [e for _, es in judged for e in es]
     return {
         "protocol": PROTOCOL,
-        "ring_bytes": RING_BYTES,
+        "ring_bytes": ring_bytes,
         "kinds": sorted(plan.wanted_types & set(KINDS[1:])),
         "collect": sorted(wanted(plan)),
         "guards": sorted(name for name, (point, _) in GUARDS.items() if plan.guards & point),

@@ -109,7 +109,7 @@ def test_what_a_rule_wants_the_kernel_keeps(
 ) -> None:
     wanted = data.draw(st.lists(formulas(len(atoms)), min_size=1, max_size=3))
     judged = JudgedType("connect", tuple(("r",) for _ in wanted), tuple(atoms), tuple(wanted), (), tuple(Formula("true") for _ in wanted))
-    message, entries = translate(plan_of(judged))
+    message, entries = translate(plan_of(judged), ring_bytes=1 << 20)
     assert entries == []
     validate(message | {"generation": 1})
     fields, exact = call
@@ -135,7 +135,7 @@ def test_an_atom_of_the_other_vocabulary_is_no_value() -> None:
     judged = JudgedType(
         "connect", (("r",),), (Atom("fd.type", "in", ("f",)),), (Formula("atom", atom=0, negated=True),), (), (Formula("true"),)
     )
-    out = translate(plan_of(judged))[0]["judged"][0]
+    out = translate(plan_of(judged), ring_bytes=1 << 20)[0]["judged"][0]
     assert scalar_may(out["scalars"][0], out["atoms"], {"fd_type": (1, ord("f"))})
 
 
@@ -143,7 +143,7 @@ def test_too_many_values_become_true() -> None:
     judged = JudgedType(
         "connect", (("r",),), (Atom("fd.num", "in", tuple(range(65))),), (Formula("atom", atom=0, negated=True),), (), (Formula("true"),)
     )
-    assert translate(plan_of(judged))[0]["judged"][0]["scalars"] == [["true"]]
+    assert translate(plan_of(judged), ring_bytes=1 << 20)[0]["judged"][0]["scalars"] == [["true"]]
 
 
 # Places
@@ -238,7 +238,8 @@ def test_what_a_rule_wants_the_maps_keep(kind: str, data: st.DataObject) -> None
     atoms = data.draw(st.lists(place_atoms(kind), min_size=1, max_size=4))
     wanted = data.draw(st.lists(formulas(len(atoms)), min_size=1, max_size=3))
     yes = tuple(Formula("true") for _ in wanted)
-    message, entries = translate(plan_of(JudgedType(kind, tuple(("r",) for _ in wanted), (), yes, tuple(atoms), tuple(wanted))))
+    judged = JudgedType(kind, tuple(("r",) for _ in wanted), (), yes, tuple(atoms), tuple(wanted))
+    message, entries = translate(plan_of(judged), ring_bytes=1 << 20)
     validate(message | {"generation": 1})
     path = data.draw(st.one_of(st.none(), PATHS)) if kind == "openat" else None
     peer = data.draw(st.sampled_from(PEERS)) if kind == "connect" else None
@@ -252,6 +253,6 @@ def test_what_a_rule_wants_the_maps_keep(kind: str, data: st.DataObject) -> None
 def test_a_place_of_another_type_is_undecided() -> None:
     atom = Atom("fd.name", "=", ("/a",))
     judged = JudgedType("dup", (("r",),), (), (Formula("true"),), (atom,), (Formula("atom", atom=0),))
-    message, entries = translate(plan_of(judged))
+    message, entries = translate(plan_of(judged), ring_bytes=1 << 20)
     assert entries == []
     assert message["judged"][0]["places"] == [["true"]]
