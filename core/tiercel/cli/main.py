@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "rules": "List, explain, test and lint rules.",
     "run": "Detect, in the foreground, until interrupted.",
     "schema": "Print the JSON Schema of the configuration, or of rule files.",
+    "status": "Say whether a sensor runs, and what it counts.",
 }
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 130

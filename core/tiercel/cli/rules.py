@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tiercel.cli import rules_describe, rules_lint, rules_mutate, rules_test
+from tiercel.cli.counters import COUNTERS, parsed
 from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-COUNTERS: Final = Path("/run/tiercel/statistics.json")
-"""Where the running sensor writes its counters (`tiercel.runtime.statistics`)."""
 FEW: Final = 20
 """Event types that are listed by name."""
 
@@ -144,7 +142,7 @@ def _counted(path: Path | None, explanation: Explanation, session: Session) -> _
     path = path or COUNTERS
     wanted = {name for each in explanation.types for name in each.event_types}
     try:
-        found = json.loads(session.files.read(path))
+        found = parsed(session.files.read(path), path)
         types = {name: dict(counters) for name, counters in found["types"].items() if name in wanted}
         return _Counted(float(found["time"]), dict(found["rules"].get(explanation.rule, {})), types)
     except OSError as error:

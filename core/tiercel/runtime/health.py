@@ -41,11 +41,15 @@ class Health:
         return _answer({"status": "ok"}, HTTPStatus.OK)
 
     def ready(self) -> Answer:
-        """Whether source and outputs are open and the detect thread moves, and which are."""
-        parts = {**self.opened, "detect": self.beat is not None and self._silent() <= DEAF}
+        """Whether all `parts` are."""
+        parts = self.parts()
         ready = all(parts.values())
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return _answer({"status": "ok" if ready else "not ready", **parts}, status)
+
+    def parts(self) -> dict[str, bool]:
+        """Whether source and outputs are open, and the detect thread moves."""
+        return {**self.opened, "detect": self.beat is not None and self._silent() <= DEAF}
 
     def _silent(self) -> float:
         return 0.0 if self.beat is None else self._clock() - self.beat()

@@ -13,6 +13,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +53,7 @@ _log = logging.getLogger("tiercel.sensor")
 
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
+NOT_YET: Final = Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Sensor:
@@ -90,13 +92,19 @@ class Sensor:
         self.restarts = supervised.restarts if supervised else 0
         self.health = Health()
         self._statistics: Statistics | None = None
-        routes = {"/metrics": self._metrics, "/healthz": self.health.alive, "/readyz": self.health.ready}
+        routes = {"/metrics": self._metrics, "/status": self._status, "/healthz": self.health.alive, "/readyz": self.health.ready}
         self.endpoint = Endpoint(routes, self._host)
 
     def _metrics(self) -> Answer:
         if self._statistics is None:
-            return Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return NOT_YET
         return Answer(expose(METRICS, self._statistics.samples()), CONTENT_TYPE)
+
+    def _status(self) -> Answer:
+        """For ``tiercel status --url``."""
+        if self._statistics is None:
+            return NOT_YET
+        return Answer(json.dumps({**self._statistics.collect(), "time": time.time()}).encode(), "application/json")
 
     def _build_source(self) -> tuple[Source, Decoder]:
         generation = self.generation

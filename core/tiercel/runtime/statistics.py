@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tiercel.runtime.endpoint import Endpoint
     from tiercel.runtime.exposition import Sample
     from tiercel.runtime.generation import Generation
+    from tiercel.runtime.health import Health
     from tiercel.runtime.logs import Handler
 
 __all__ = ["Statistics"]
@@ -37,6 +38,7 @@ class _Sensor(Protocol):
     internal: InternalAlerts
     logs: Handler
     endpoint: Endpoint
+    health: Health
     restarts: int
 
 
@@ -57,6 +59,7 @@ class Statistics:
             **self._about,
             "started": self._started,
             "restarts": sensor.restarts,
+            "ready": sensor.health.parts(),
             "generation": sensor.generation.number,
             "event_source": sensor.source.event_source,
             "source": type(sensor.source).name,

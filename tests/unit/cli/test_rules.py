@@ -269,8 +269,8 @@ class TestExplain:
         assert "  decided in Python by: process 60.0 %, scalars 20.0 %, place 10.0 %, condition 10.0 % (of 100 events sampled)\n" in out
         assert "  its condition takes 1.23 us\n" in out
 
-    def test_counters_of_a_running_sensor(self, run: Run, rules: Path) -> None:
-        rules_command.COUNTERS.write_text('{"time": 5, "rules": {}, "types": {}}')
+    def test_counters_of_a_running_sensor(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        (tmp_path / "no-sensor.json").write_text('{"time": 5, "rules": {}, "types": {}}')
         assert "counted until" in run("rules", "explain", "First", "-r", str(rules)).out
 
     @pytest.mark.parametrize(
