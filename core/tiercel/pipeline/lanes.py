@@ -217,8 +217,23 @@ class Lane:
                 continue  # what is behind it is in memory
             if taken.number:
                 return taken
+            if self._reader.again:
+                await self._deliver_again()
+                continue
             self.idle.set()
             await self._new.wait()
+
+    async def _deliver_again(self) -> None:
+        """Delivers dead letters that somebody wants to be tried again."""
+        try:
+            letters = await asyncio.wrap_future(self._spool.letters(self._reader, BATCH))
+        except ERRORS:
+            await asyncio.sleep(1)
+            return
+        alerts = [alert for _, alert in letters if alert is not None]
+        if alerts:
+            await self._deliver(alerts)
+        self._spool.redeem(self._reader, [number for number, _ in letters])
 
     async def _open_later(self) -> None:
         """Tries to open the output until that works, each time another instance: each is opened once at most."""

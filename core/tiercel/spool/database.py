@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ CREATE TABLE alerts (
 );
 CREATE INDEX alerts_by_priority ON alerts (priority, seq, size);
 CREATE TABLE outputs (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, evicted INTEGER NOT NULL DEFAULT 0, used INTEGER NOT NULL);
+CREATE TABLE memory (output TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (output, key)) WITHOUT ROWID;
 CREATE TABLE dead (
     number INTEGER PRIMARY KEY, output TEXT NOT NULL, id TEXT NOT NULL, died INTEGER NOT NULL, reason TEXT NOT NULL,
     again INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (output, id)
@@ -232,8 +233,23 @@ class Database:
             (output, seq, evicted, now),
         )
 
+    def memory(self, output: str) -> dict[str, str]:
+        """What is kept for an output."""
+        return dict(self._connection.execute("SELECT key, value FROM memory WHERE output = ?", (output,)))
+
+    def set_memory(self, output: str, changes: Mapping[str, str | None]) -> None:
+        """Changes what is kept for an output; None removes a key."""
+        self._connection.executemany(
+            "INSERT INTO memory (output, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (output, key) DO UPDATE SET value = ?3",
+            [(output, key, value) for key, value in changes.items() if value is not None],
+        )
+        self._connection.executemany(
+            "DELETE FROM memory WHERE output = ? AND key = ?", [(output, key) for key, value in changes.items() if value is None]
+        )
+
     def forget_outputs(self, before: int) -> None:
         """Forgets outputs that were not used since then (microseconds)."""
+        self._connection.execute("DELETE FROM memory WHERE output IN (SELECT id FROM outputs WHERE used < ?)", (before,))
         self._connection.execute("DELETE FROM outputs WHERE used < ?", (before,))
 
     # ------------------------------------------------------------------------------------------------------ dead letters
@@ -244,6 +260,26 @@ class Database:
             " ON CONFLICT (output, id) DO UPDATE SET died = ?3, reason = ?4, again = 0",
             [(each.output, each.alert.id, each.died, _text(each.reason), len(each.body) + OVERHEAD, each.body) for each in letters],
         )
+
+    def count_again(self, output: str) -> int:
+        """How many dead letters an output is to get again."""
+        return int(self._connection.execute("SELECT count(*) FROM dead WHERE output = ? AND again", (output,)).fetchone()[0])
+
+    def again(self, output: str, limit: int) -> list[tuple[int, Alert | None]]:
+        """Number and alert of the dead letters that an output is to get again, in the order in which they died; None for a damaged one."""
+        found: list[tuple[int, Alert | None]] = []
+        for number, body in self._connection.execute(
+            "SELECT number, body FROM dead WHERE output = ? AND again ORDER BY number LIMIT ?", (output, limit)
+        ):
+            try:
+                found.append((number, decode(body)))
+            except ValueError:
+                found.append((number, None))
+        return found
+
+    def redeem(self, numbers: Sequence[int]) -> None:
+        """Removes dead letters that were delivered after all; not those that died again meanwhile."""
+        self._connection.executemany("DELETE FROM dead WHERE number = ? AND again", [(number,) for number in numbers])
 
     def trim_dead(self, *, before: int, max_bytes: int) -> int:
         """Removes dead letters from before a time (microseconds), and the oldest that are over a budget; how many."""

@@ -12,7 +12,7 @@ from tiercel.spool.database import DeadLetter
 from tiercel.spool.recent import Reader
 from tiercel.spool.rows import Row
 
-__all__ = ["Advance", "Call", "Job", "Report", "SpoolCounters", "Stop", "Submit", "Taken", "say_nothing"]
+__all__ = ["Advance", "Call", "Job", "Redeem", "Report", "SpoolCounters", "Stop", "Submit", "Taken", "say_nothing"]
 
 
 class Report(Protocol):
@@ -61,7 +61,7 @@ class Taken(NamedTuple):
     """Alerts that an output took, in order.
 
     Attributes:
-        epoch: goes back to `Spool.advance`.
+        epoch: changes when the output was set to another place: what it took before, and the memory that goes with it, do not count.
         last: number up to which the output has everything once it has these.
         number: how many alerts were taken, damaged ones among them.
         rows: the alerts.
@@ -83,12 +83,19 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """An output has `count` alerts more, up to the number `seq`."""
+    """An output has what it took, and its memory changes with that."""
 
     reader: Reader
-    epoch: int
-    seq: int
-    count: int
+    taken: Taken
+    changes: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    """An output was given dead letters again: those with these numbers."""
+
+    reader: Reader
+    numbers: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +110,4 @@ class Stop:
     """The last job."""
 
 
-Job = Submit | Advance | DeadLetter | Call | Stop
+Job = Submit | Advance | DeadLetter | Redeem | Call | Stop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from tiercel.spool.rows import Row
@@ -26,16 +26,36 @@ class Reader:
         taken: those of them that it has taken.
         evicted: alerts that were removed before it took them.
         unnoted: those of them that are not noted on disk yet.
+        noted: the cursor that is on disk.
+        again: dead letters that it is to get again.
+        memory: what is kept for the output besides its place: key -> value, bounded by who keeps it.
+        changed: keys of the memory that are not on disk yet as they are.
     """
 
-    __slots__ = ("behind", "cursor", "epoch", "evicted", "name", "noted", "position", "taken", "unnoted")
+    __slots__ = ("again", "behind", "changed", "cursor", "epoch", "evicted", "memory", "name", "noted", "position", "taken", "unnoted")
 
     def __init__(self, name: str, cursor: int) -> None:
         """Behind the alert with the number `cursor`."""
         self.name = name
-        self.epoch = self.behind = self.taken = self.evicted = self.unnoted = 0
+        self.epoch = self.behind = self.taken = self.evicted = self.unnoted = self.again = 0
         self.cursor = self.position = cursor
         self.noted = -1
+        self.memory: dict[str, str] = {}
+        self.changed: set[str] = set()
+
+    def remember(self, changes: Mapping[str, str | None]) -> None:
+        """Changes its memory; None removes a key."""
+        for key, value in changes.items():
+            if value is None:
+                self.memory.pop(key, None)
+            else:
+                self.memory[key] = value
+        self.changed.update(changes)
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether something about it is not on disk yet."""
+        return self.cursor != self.noted or bool(self.unnoted or self.changed)
 
     def move(self, cursor: int) -> None:
         """Sets it to another place."""
@@ -66,6 +86,10 @@ class Recent:
             return None
         at = bisect_right(self._numbers, seq)
         return self._rows[at : at + limit]
+
+    def all(self) -> list[Row]:
+        """All rows."""
+        return list(self._rows)
 
     def trim(self, saved: int) -> None:
         """Lets the oldest go that are on disk, those up to the number `saved`, until the rest is few."""
