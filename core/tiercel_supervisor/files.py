@@ -17,6 +17,7 @@ from typing import Final
 SYS_OPENAT2: Final = 437  # the same number on all architectures since Linux 5.6
 RESOLVE_NO_SYMLINKS: Final = 0x04  # include/uapi/linux/openat2.h
 AT_FDCWD: Final = -100
+WORDS: Final = {errno.ELOOP: "a symbolic link is in the path", errno.ENXIO: "it is a fifo or a device (expected a file)"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -30,7 +31,7 @@ def _openat2(path: str, flags: int, mode: int) -> int:
     fd: int = _libc.syscall(SYS_OPENAT2, AT_FDCWD, os.fsencode(path), how, 24)
     if fd < 0:
         code = ctypes.get_errno()
-        why = "a symbolic link is in the path" if code == errno.ELOOP else os.strerror(code)
+        why = WORDS.get(code) or os.strerror(code)
         raise Refused(f"{path}: not opened: {why}")
     return fd
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -100,12 +101,18 @@ class DirectHost(Host):
             msg = f"grant {grant!r}: not in the configuration (granted: {known})"
             raise UserError(msg)
         path, mode = self._files[grant]
-        flags = os.O_CLOEXEC | (os.O_RDONLY if mode == "read" else os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        flags = os.O_CLOEXEC | os.O_NONBLOCK | (os.O_RDONLY if mode == "read" else os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            return os.open(path, flags, 0o640)
+            descriptor = os.open(path, flags, 0o640)  # without waiting for the other end of a fifo
         except OSError as e:
             msg = f"{path}: not opened: {e.strerror}"
             raise UserError(msg) from e
+        if mode != "read" and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            msg = f"{path}: not opened: it is no regular file"
+            raise UserError(msg)
+        os.set_blocking(descriptor, True)
+        return descriptor
 
     def prepare(self, loader: str, plan: Mapping[str, Any]) -> Loaded:
         """See `Host`."""
