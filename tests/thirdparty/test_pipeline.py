@@ -92,9 +92,9 @@ class Running:
             found.append({"id": name, **json.loads(alert)})
         return found
 
-    def expect(self, rule: str, count: int = 1) -> list[dict[str, Any]]:
+    def expect(self, rule: str, count: int = 1, seconds: float = 20) -> list[dict[str, Any]]:
         """The fields of the alerts of a rule, when there are so many."""
-        self.wait_for(lambda: sum(each["rule"] == rule for each in self.ledger()) >= count)
+        self.wait_for(lambda: sum(each["rule"] == rule for each in self.ledger()) >= count, seconds)
         return [each["output_fields"] for each in self.ledger() if each["rule"] == rule]
 
     def stop(self) -> str:

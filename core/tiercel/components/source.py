@@ -139,7 +139,11 @@ class Source(Component):
         raise NotImplementedError
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
-        """Event type -> counter name -> value. Losses are named ``lost``."""
+        """Event type -> counter name -> value, since `open`; none ever falls.
+
+        ``seen`` (before any filter), ``passed`` (came up) and ``lost`` are metrics of their own, and losses become internal alerts, which
+        name the rules that were blind; other names are shown as they are.
+        """
         return {}
 
     def close(self) -> None:

@@ -95,6 +95,7 @@ class Endpoint:
             return
         address, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"{'https' if context else 'http'}://{f'[{address}]' if ':' in address else address}:{port}"
+        _log.info("endpoint: metrics and health at %s", self.address)
         if context is None and not ip_address(address).is_loopback:
             _log.warning(
                 "endpoint: %s can be read by everybody who reaches it, and without TLS; endpoint.certificate gives it that", self.address

@@ -33,6 +33,7 @@ from tiercel.runtime import logs
 from tiercel.runtime.endpoint import Answer, Endpoint
 from tiercel.runtime.exposition import CONTENT_TYPE, expose
 from tiercel.runtime.generation import prepare
+from tiercel.runtime.greeting import destinations, watched
 from tiercel.runtime.health import Health
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.metrics import METRICS
@@ -173,7 +174,7 @@ class Sensor:
             gc.freeze()  # what was built to stay is not looked at again
             thread.start()
             self.health.beat = lambda: detector.beat
-            _log.info(self._greeting())
+            self._greet()
             await upkeep.run(ended)
             thread.join()
         finally:
@@ -192,11 +193,12 @@ class Sensor:
         if self._failure is not None:
             raise self._failure
 
-    def _greeting(self) -> str:
-        rules, source = len(self.generation.rules), self.generation.source.name
+    def _greet(self) -> None:
+        generation = self.generation
         if self._sink is not None:
-            return f"recording: {rules} rules, source {source}, to {self._sink.name}"
-        return f"watching: {rules} rules, source {source}, alerts to {', '.join(self.generation.config.outputs)}"
+            _log.info("recording: %s, to %s", watched(generation), self._sink.name)
+        else:
+            _log.info("watching: %s; alerts to %s", watched(generation), destinations(generation))
 
     def _stop(self) -> None:
         self.acks.stop()
