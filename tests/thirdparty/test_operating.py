@@ -52,7 +52,7 @@ def test_metrics_and_status(run: Callable[..., Running], queue: Queue, installat
     assert values["tiercel_source_events_seen_total", "shop", "order"] == 3
     assert values["tiercel_decoder_value", "shop", "malformed"] == 1
     assert values["tiercel_rule_matches_total", "Large order", "Warning", "shop"] == 1
-    assert values["tiercel_rule_matches_total", "Refund to staff", "", "shop"] == 0
+    assert values["tiercel_rule_matches_total", "Refund to staff", "Critical", "shop"] == 0
     assert values["tiercel_output_sent_total", "ledger"] == 1
     assert values["tiercel_spool_stored_total",] == 1
     done = installation.tiercel("status", "--url", address)
