@@ -131,7 +131,7 @@ class Disk:
             return False
         problem = f"{self._directory / NAME}: damaged ({_reason(error)}); moved to {target.name}, a new one is begun"
         _log.error("spool: %s", problem)
-        self.problem = self.problem or problem
+        self.problem = problem
         if before:  # and now it fails again, before anything was written
             self._troubled(problem)
             return False

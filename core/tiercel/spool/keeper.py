@@ -64,6 +64,7 @@ class Keeper:
         self._unsaved: list[Row] = []
         self._letters: list[DeadLetter] = []
         self._redeemed: list[int] = []
+        self._told = ""
         self._next_chores = self._next_trim = self._next_words = 0.0
         self._counters = SpoolCounters()
 
@@ -115,7 +116,7 @@ class Keeper:
 
     def save(self) -> frozenset[int]:
         """Tries to bring everything to the disk; numbers of alerts that had been there before."""
-        disk, before = self._disk, self._disk.problem
+        disk = self._disk
         try:
             for attempt in range(TRIES):
                 if not attempt and not disk.ready():
@@ -133,8 +134,13 @@ class Keeper:
                     return known
             return frozenset()
         finally:
-            if disk.problem and disk.problem != before:
-                self._report(FAILURE, disk.problem, fields={"spool.problem": disk.problem})
+            self._tell_problem()
+
+    def _tell_problem(self) -> None:
+        problem = self._disk.problem
+        if problem and problem != self._told:
+            self._report(FAILURE, problem, fields={"spool.problem": problem})
+        self._told = problem
 
     def _database(self) -> Database:
         """The open database; a new one is made to fit what is in memory."""
@@ -215,6 +221,7 @@ class Keeper:
     def _worth_trying(self, fate: str) -> bool:
         """Whether the disk may take now what it did not take before."""
         if fate == Fate.NEW_FILE:
+            self._tell_problem()
             self._file_lost()
             return True
         database = self._disk.database
