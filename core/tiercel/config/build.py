@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -74,11 +74,13 @@ class Planned(Generic[C]):
         component: built, not opened.
         options: what the configuration says of it, the core's part included: while that is equal, an open component stays in use.
         make: builds another one of the same options, for a second try to open it.
+        core: the core's part of the options alone.
     """
 
     component: C
     options: Any
     make: Callable[[], C]
+    core: Mapping[str, Any] = field(default_factory=dict)
 
 
 def planned(
@@ -98,7 +100,8 @@ def planned(
     found = {}
     for component_id, options in section.items():
         make = partial(_one, registry, component_id, options, parts)
-        found[component_id] = Planned(make(), (options, core.get(component_id)), make)
+        own = core.get(component_id, {})
+        found[component_id] = Planned(make(), (options, own), make, own)
     return found
 
 

@@ -192,10 +192,12 @@ class Delivery:
         await asyncio.to_thread(self._spool.close)
 
     async def _drain(self, lanes: Collection[Lane], seconds: float) -> None:
-        """Waits until outputs have everything, or fail, but not for longer than some seconds."""
+        """Waits until outputs, about to be closed, have everything, or fail, but not for longer than some seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.wrap_future(self._spool.call(lambda: None))  # what was submitted is in the spool by then
+                for lane in lanes:
+                    lane.end()
                 while not all(lane.idle.is_set() or lane.failing for lane in lanes):  # noqa: ASYNC110  of many, either of two
                     await asyncio.sleep(LOOK)
 

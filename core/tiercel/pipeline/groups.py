@@ -170,7 +170,6 @@ class Windows:
         self._output, self._what, self._length, self._max = output, what, length, max_groups
         self._open: dict[str, Group] = {}
         self._changed: set[str] = set()
-        self.overflowed = 0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -179,7 +178,6 @@ class Windows:
         """The open group for a key, if there is one, and the key to `begin` or `count` under: there may be no room for a group more."""
         group = self._open.get(key)
         if group is None and len(self._open) - (OVERFLOW in self._open) >= self._max:
-            self.overflowed += 1
             return OVERFLOW, self._open.get(OVERFLOW)
         return key, group
 

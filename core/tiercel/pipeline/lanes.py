@@ -1,5 +1,7 @@
 """One output at work: takes alerts from the spool in order, has them completed, delivers them, and only then moves its place on.
 
+What is not for this output, and what comes as part of a summary, is decided by `tiercel.pipeline.rollup`.
+
 What an output does wrong holds up this output alone: it is tried again later, left alone for a while, or its alerts become dead letters.
 """
 
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.errors import Permanent, Retry, UserError
+from tiercel.pipeline.rollup import Shaper, ShaperCounters
+from tiercel.pipeline.routing import Router
 from tiercel.spool.disk import ERRORS
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 5.0
 GRACE: Final = 1.0
 """Seconds that a call has to end when it is interrupted."""
+MICROSECOND: Final = 1000
+"""Nanoseconds: `Row.seq` is the time at which an alert came, in microseconds."""
 DOWN_SECONDS: Final = 30.0
 """Seconds without success after which an output counts as down."""
 
@@ -57,8 +63,8 @@ _log = logging.getLogger("tiercel.delivery")
 
 
 @dataclass(slots=True)
-class OutputCounters:
-    """Counters of one output: alerts, but for those named otherwise.
+class OutputCounters(ShaperCounters):
+    """Counters of one output: alerts, but for those named otherwise. Those of the base are about routing, roll-ups and rate limits.
 
     Attributes:
         sent: accepted.
@@ -114,6 +120,9 @@ class Lane:
         self._nudged = asyncio.Event()
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._shaper: Shaper
+        self._epoch = -1
+        self._ending = False
         self._first: Alert | None = None
         self._down_since: float | None = None
         self._told_down = False
@@ -147,6 +156,11 @@ class Lane:
         """There may be new alerts."""
         self.idle.clear()
         self._new.set()
+
+    def end(self) -> None:
+        """Nothing more will come: what is counted for a summary is delivered once everything else is."""
+        self._ending = True
+        self.wake()
 
     async def reopen(self) -> None:
         """Has the output open its files anew, between two deliveries, and tries again at once what failed."""
@@ -192,17 +206,55 @@ class Lane:
     async def _run(self) -> None:
         if not self._counters.opened:
             await self._open_later()
+        await self._remember()
         while True:
             taken = await self._next()
-            if taken.rows:
-                self._first = taken.rows[0].alert
-                alerts = await self._amender.amend(taken.rows)
-                await self._deliver(alerts)
-                self._first = None
-            self._spool.advance(self._reader, taken)
+            if taken is None:
+                self._shaper.close(None if self._ending else time.time_ns())
+                await self._summarise()
+                continue
+            if taken.epoch != self._epoch:
+                await self._remember()
+            if taken.epoch == self._epoch:
+                shaper = self._shaper
+                await self._complete([each for row in taken.rows for each in shaper.take(row.seq * MICROSECOND, row.alert)])
+                self._spool.advance(self._reader, taken, shaper.changes())
 
-    async def _next(self) -> Taken:
-        """The next alerts; waits for them."""
+    async def _remember(self) -> None:
+        """Takes up what was saved with its place in the spool: it has just begun, or was set to another place."""
+        reader = self._reader
+        self._epoch, saved = await asyncio.wrap_future(self._spool.call(lambda: (reader.epoch, dict(reader.memory))))
+        core = self.planned.core
+        self._shaper = Shaper(
+            self.name,
+            router=Router(core.get("route", ()), core.get("unless", ())),
+            roll_up=core.get("roll_up"),
+            rate_limit=core.get("rate_limit"),
+            saved=saved,
+            counters=self._counters,
+        )
+        await self._summarise()
+
+    async def _summarise(self) -> None:
+        """Delivers the summaries that are due; each is saved before, so that it is the same one after a kill."""
+        while summaries := self._shaper.pending[:BATCH]:
+            await self._save()
+            await self._complete(summaries)
+            self._shaper.delivered(summaries)
+        await self._save()
+
+    async def _save(self) -> None:
+        if changes := self._shaper.changes():
+            await asyncio.wrap_future(self._spool.remember(self._reader, self._epoch, changes))
+
+    async def _complete(self, alerts: Sequence[Alert]) -> None:
+        if alerts:
+            self._first = alerts[0]
+            await self._deliver(await self._amender.amend(alerts))
+            self._first = None
+
+    async def _next(self) -> Taken | None:
+        """The next alerts, waits for them; None if there are none, and a summary is due."""
         while True:
             self._new.clear()
             taken = self._spool.take(self._reader, BATCH)
@@ -220,8 +272,15 @@ class Lane:
             if self._reader.again:
                 await self._deliver_again()
                 continue
+            deadline = self._shaper.deadline
+            wait = None if deadline is None else (deadline - time.time_ns()) / 1e9
+            if wait is not None and (self._ending or wait <= 0):
+                self.idle.clear()
+                return None
             self.idle.set()
-            await self._new.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._new.wait()
 
     async def _deliver_again(self) -> None:
         """Delivers dead letters that somebody wants to be tried again."""

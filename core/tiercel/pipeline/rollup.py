@@ -63,8 +63,9 @@ class ShaperCounters:
 class _RollUps:
     """``roll_up``: the first alert of a group passes and opens a window; so does one that is more urgent than all of the group so far."""
 
-    def __init__(self, output: str, settings: RollUp) -> None:
+    def __init__(self, output: str, settings: RollUp, counters: ShaperCounters) -> None:
         self.windows = Windows(output, "rolled up", length=settings.window, max_groups=settings.max_groups)
+        self._counters = counters
         self._names = settings.group_by
 
     def passes(self, received: int, alert: Alert) -> bool:
@@ -76,13 +77,16 @@ class _RollUps:
             self.windows.urge(key, alert.priority)
             return True
         self.windows.count(key, alert)
+        self._counters.rolled_up += 1
+        self._counters.overflowed += key == OVERFLOW
         return False
 
 
 class _RateLimits:
     """``rate_limit``: token buckets; what finds no token is counted by rule."""
 
-    def __init__(self, output: str, settings: RateLimit) -> None:
+    def __init__(self, output: str, settings: RateLimit, counters: ShaperCounters) -> None:
+        self._counters = counters
         self.windows = Windows(output, "held back by the rate limit", length=settings.window, max_groups=settings.max_groups)
         self._names, self._max = settings.group_by, settings.max_groups
         self._sums = tuple(dict.fromkeys((*settings.group_by, "rule")))
@@ -108,6 +112,8 @@ class _RateLimits:
             if group is None:
                 self.windows.begin(key, received, alert.priority)
             self.windows.count(key, alert)
+            self._counters.limited += 1
+            self._counters.overflowed += key == OVERFLOW
         return passes
 
     def _drop(self, key: str) -> None:
@@ -131,6 +137,7 @@ class Shaper:
         roll_up: from the configuration; None for none.
         rate_limit: from the configuration; None for none. Summaries are not limited: there is at most one a group and window.
         saved: what was stored last of `changes`, all of it. Of other settings, everything counted is closed at once.
+        counters: what is counted in; they may be those of an earlier one.
     """
 
     def __init__(
@@ -141,14 +148,16 @@ class Shaper:
         roll_up: RollUp | None = None,
         rate_limit: RateLimit | None = None,
         saved: Mapping[str, str] | None = None,
+        counters: ShaperCounters | None = None,
     ) -> None:
         self._router = router or Router()
-        self._rolled = None if roll_up is None else _RollUps(output, roll_up)
-        self._limited = None if rate_limit is None else _RateLimits(output, rate_limit)
-        self._windows = [each.windows for each in (self._rolled, self._limited) if each is not None]
+        self._counters = counters or ShaperCounters()
+        self._rolled = None if roll_up is None else _RollUps(output, roll_up, self._counters)
+        self._limited = None if rate_limit is None else _RateLimits(output, rate_limit, self._counters)
+        self._limits = [each for each in (self._rolled, self._limited) if each is not None]
+        self._windows = [each.windows for each in self._limits]
         self._pending: dict[str, Alert] = {}
         self._changes: dict[str, str | None] = {}
-        self._counters = ShaperCounters()
         self._settings = hashlib.blake2b(repr((roll_up, rate_limit)).encode(), digest_size=16).hexdigest()
         self._restore(output, saved or {})
 
@@ -208,11 +217,7 @@ class Shaper:
         self._counters.summaries += len(out)
         if not self._router.wants(alert):
             self._counters.unrouted += 1
-        elif self._rolled is not None and not self._rolled.passes(received, alert):
-            self._counters.rolled_up += 1
-        elif self._limited is not None and not self._limited.passes(received, alert):
-            self._counters.limited += 1
-        else:
+        elif all(limit.passes(received, alert) for limit in self._limits):
             out.append(alert)
         return out
 
@@ -258,6 +263,5 @@ class Shaper:
         return changes
 
     def counters(self) -> ShaperCounters:
-        """Of this run."""
-        self._counters.overflowed = sum(windows.overflowed for windows in self._windows)
+        """The counters."""
         return self._counters

@@ -32,6 +32,12 @@ OUTPUT_COUNTERS: Final = {
     "failures": "Deliveries on which it failed.",
     "dead": "Alerts that it will never accept: dead letters.",
     "evicted": "Alerts that were removed from the spool before they were delivered.",
+    "unrouted": "Alerts that its route does not let through.",
+    "rolled_up": "Alerts that it got as part of a summary, because of roll_up.",
+    "limited": "Alerts that it got as part of a summary, because of rate_limit.",
+    "overflowed": "Alerts of those in summaries that had no group of their own.",
+    "summaries": "Summaries that were made for it.",
+    "unreadable": "Groups that an earlier sensor had counted and that could not be read back.",
 }
 """Counters in `tiercel.pipeline.delivery.OutputCounters` -> help."""
 OUTPUT_GAUGES: Final = {
