@@ -15,6 +15,7 @@ from tiercel.components.base import Context, Host
 from tiercel.components.source import Decoder
 from tiercel.fields import ChangePoint
 from tiercel.plan import SourcePlan
+from tiercel.plugins.building import built
 
 if TYPE_CHECKING:
     from tiercel.capture.metadata import Metadata
@@ -68,7 +69,7 @@ def decoder_of(metadata: Metadata, plugins: PluginHost, *, name: str) -> Decoder
                 known = ", ".join(sorted(cls.layouts)) or "none"
                 msg = f'{name}: records of layout "{metadata.layout}"; decoder {cls.name} reads {known}; try the version {metadata.version}'
                 raise CaptureError(msg)
-            return cls.from_config({}, Context(cls.name, metadata.hostname, Host()))
+            return built(plugins.decoders(), cls, {}, Context(cls.name, metadata.hostname, Host()))
     raise CaptureError(f'{name}: no plugin has a decoder for event source "{metadata.event_source}"')
 
 

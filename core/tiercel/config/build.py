@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tiercel.components.base import Component, Context, Host
 from tiercel.errors import UserError
+from tiercel.plugins.building import BuildError, built
 
 if TYPE_CHECKING:
     from tiercel.components.output import Formatter
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Planned", "build", "formatters", "hostname", "planned"]
 
 C = TypeVar("C", bound=Component)
+_log = logging.getLogger("tiercel.plugins")
 
 
 def hostname() -> str:
@@ -28,8 +31,14 @@ def hostname() -> str:
 
 
 def formatters(plugins: PluginHost, *, privileged: Host) -> dict[str, Formatter]:
-    """All formatters by name, for `Context.formatters`."""
-    return build(plugins.formatters(), {cls.name: {} for cls in plugins.formatters()}, privileged=privileged, formatters={})
+    """All formatters by name, for `Context.formatters`. One that cannot be built is left out, and told."""
+    found: dict[str, Formatter] = {}
+    for cls in plugins.formatters():
+        try:
+            found |= build(plugins.formatters(), {cls.name: {}}, privileged=privileged, formatters={})
+        except BuildError as error:
+            _log.error("%s; outputs have to do without it", error)
+    return found
 
 
 def build(
@@ -52,17 +61,19 @@ def build(
     Raises:
         tiercel.PluginError: no plugin has a component of that name.
         tiercel.UserError: a component refuses its options, or a secret of theirs is missing. The message has no secret.
+        tiercel.plugins.building.BuildError: a component cannot be built at all.
     """
     made: dict[str, C] = {}
     for component_id, options in section.items():
         cls = registry.get(component_id.partition("/")[0])
         found = options if secrets is None else secrets.resolved(cls.config_schema, options)
         try:
-            made[component_id] = cls.from_config(found, Context(component_id, hostname(), privileged, formatters))
+            made[component_id] = built(registry, cls, found, Context(component_id, hostname(), privileged, formatters))
         except UserError as error:
             if secrets is None or secrets.hide(str(error)) == str(error):
                 raise
-            raise UserError(secrets.hide(str(error))) from None
+            kind = BuildError if isinstance(error, BuildError) else UserError
+            raise kind(secrets.hide(str(error))) from None
     return made
 
 
@@ -71,16 +82,18 @@ class Planned(Generic[C]):
     """A component that the configuration names.
 
     Attributes:
-        component: built, not opened.
+        component: built, not opened; None if its plugin failed to build it.
         options: what the configuration says of it, the core's part included: while that is equal, an open component stays in use.
         make: builds another one of the same options, for a second try to open it.
         core: the core's part of the options alone.
+        problem: why there is no component.
     """
 
-    component: C
+    component: C | None
     options: Any
     make: Callable[[], C]
     core: Mapping[str, Any] = field(default_factory=dict)
+    problem: BuildError | None = None
 
 
 def planned(
@@ -95,13 +108,18 @@ def planned(
         parts: the other arguments of `build`.
 
     Raises:
-        tiercel.UserError: see `build`.
+        tiercel.UserError: see `build`; but that a plugin failed is noted, so that all others can do their work.
     """
-    found = {}
+    found: dict[str, Planned[C]] = {}
     for component_id, options in section.items():
         make = partial(_one, registry, component_id, options, parts)
         own = core.get(component_id, {})
-        found[component_id] = Planned(make(), (options, own), make, own)
+        component, problem = None, None
+        try:
+            component = make()
+        except BuildError as error:
+            problem = error
+        found[component_id] = Planned(component, (options, own), make, own, problem)
     return found
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.alert import Alert
 from tiercel.errors import UserError
-from tiercel.pipeline.amending import Amender, EnricherCounters
+from tiercel.pipeline.amending import Amender
+from tiercel.pipeline.enriching import Attendant, EnricherCounters
 from tiercel.pipeline.lanes import Lane, OutputCounters
+from tiercel.plugins.building import BuildError
 from tiercel.spool.jobs import Report, SpoolCounters, say_nothing
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Delivery:
         self._spool, self._receivers, self._acks = spool, receivers, acks
         self._timeout, self._report = timeout, report
         self._lanes: dict[str, Lane] = {}
-        self._enrichers: dict[str, Planned[Enricher]] = {}
+        self._enrichers: dict[str, Attendant] = {}
         self._amender = Amender({})
         self._loop: asyncio.AbstractEventLoop
         self._waking = False
@@ -99,43 +101,41 @@ class Delivery:
         ]
         await self._open_lanes(fresh)
         enrichers = {
-            name: known if (known := self._enrichers.get(name)) is not None and _same(known, planned) else planned
+            name: known
+            if (known := self._enrichers.get(name)) is not None and _same(known.planned, planned)
+            else Attendant(name, planned, report=self._report)
             for name, planned in receivers.enrichers.items()
         }
-        opened = [planned.component for name, planned in enrichers.items() if planned is not self._enrichers.get(name)]
+        opened = [enricher for name, enricher in enrichers.items() if enricher is not self._enrichers.get(name)]
         try:
-            for component in opened:
-                await component.open()
+            await _all(enricher.open() for enricher in opened)
         except BaseException:
-            for component in reversed(opened):
-                await component.close()
-            for lane in reversed(fresh):
-                await lane.close()
+            await _all(enricher.close() for enricher in opened)
+            await _all(lane.close() for lane in fresh)
             raise
         await self._change(lanes, fresh, enrichers, order=list(receivers.outputs))
 
     async def _open_lanes(self, lanes: Sequence[Lane]) -> None:
         errors = await asyncio.gather(*(lane.open() for lane in lanes), return_exceptions=True)
         for lane, error in zip(lanes, errors, strict=True):
-            if error is not None and not isinstance(error, UserError):
+            if error is not None and not _is_mistake(error):
                 _log.warning("output %s: not opened (%s: %s); trying again until it works", lane.name, type(error).__name__, error)
-        wrong = next((error for error in errors if isinstance(error, UserError)), None)
+        wrong = next((error for error in errors if error is not None and _is_mistake(error)), None)
         if wrong is not None:
-            for lane in reversed(lanes):
-                await lane.close()
+            await _all(lane.close() for lane in lanes)
             raise wrong
 
     async def _change(
-        self, lanes: dict[str, Lane], fresh: Sequence[Lane], enrichers: dict[str, Planned[Enricher]], *, order: Sequence[str]
+        self, lanes: dict[str, Lane], fresh: Sequence[Lane], enrichers: dict[str, Attendant], *, order: Sequence[str]
     ) -> None:  # fmt: skip
         """Puts new lanes to work, and ends those that are not wanted any more."""
         gone = {name: lane for name, lane in self._lanes.items() if name not in lanes}
-        old_enrichers = [planned.component for name, planned in self._enrichers.items() if enrichers.get(name) is not planned]
+        old_enrichers = [enricher for name, enricher in self._enrichers.items() if enrichers.get(name) is not enricher]
         if enrichers != self._enrichers or not self._lanes:
-            self._amender = Amender({name: planned.component for name, planned in enrichers.items()})
+            self._amender = Amender(enrichers)
         await self._drain(gone.values(), CLOSE_SECONDS)
+        await _all(lane.stop() for lane in gone.values())
         for lane in gone.values():
-            await lane.stop()
             await lane.detach()
         for lane in fresh:
             await lane.attach()
@@ -145,8 +145,7 @@ class Delivery:
         by_name = {**lanes, **{lane.name: lane for lane in fresh}}
         self._lanes = {name: by_name[name] for name in order}
         self._enrichers = enrichers
-        for component in reversed(old_enrichers):
-            await _closed(component)
+        await _all(enricher.close() for enricher in old_enrichers)
         for lane in self._lanes.values():
             lane.wake()
 
@@ -176,7 +175,7 @@ class Delivery:
 
     def enricher_counters(self) -> Mapping[str, EnricherCounters]:
         """Enricher -> its counters."""
-        return self._amender.counters
+        return self._amender.counters()
 
     def spool_counters(self) -> SpoolCounters:
         """Counters of the spool."""
@@ -185,10 +184,8 @@ class Delivery:
     async def finish(self, seconds: float) -> None:
         """Delivers what is in the spool, for at most some time, then closes everything. What an output does not have stays in the spool."""
         await self._drain(self._lanes.values(), seconds)
-        for lane in reversed(self._lanes.values()):
-            await lane.stop()
-        for planned in reversed(self._enrichers.values()):
-            await _closed(planned.component)
+        await _all(lane.stop() for lane in self._lanes.values())
+        await _all(enricher.close() for enricher in self._enrichers.values())
         await asyncio.to_thread(self._spool.close)
 
     async def _drain(self, lanes: Collection[Lane], seconds: float) -> None:
@@ -206,10 +203,17 @@ def _same(one: Planned[Output] | Planned[Enricher], other: Planned[Output] | Pla
     return other is not None and one.options == other.options
 
 
-async def _closed(component: Enricher) -> None:
-    """Closes an enricher; what it does wrong there only costs time."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await component.close()
-    except Exception as error:  # noqa: BLE001  nothing depends on it any more
-        _log.warning("enricher %s: not closed: %s: %s", type(component).name, type(error).__name__, error)
+def _is_mistake(error: BaseException) -> bool:
+    """Of the user, who has to know; not of a plugin."""
+    return isinstance(error, UserError) and not isinstance(error, BuildError)
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Awaits all, at once: one that takes its time does not add to that of the others.
+
+    Raises:
+        BaseException: the first that one raised, when all have ended.
+    """
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        if error is not None:
+            raise error

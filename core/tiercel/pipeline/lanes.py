@@ -12,13 +12,14 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tiercel.errors import Permanent, Retry, UserError
 from tiercel.pipeline.rollup import Shaper, ShaperCounters
 from tiercel.pipeline.routing import Router
+from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
 from tiercel.spool.disk import ERRORS
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ QUARANTINES: Final = 3
 """How often an output may be left alone because of one and the same alert; then that is a dead letter."""
 OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 5.0
-GRACE: Final = 1.0
-"""Seconds that a call has to end when it is interrupted."""
 MICROSECOND: Final = 1000
 """Nanoseconds: `Row.seq` is the time at which an alert came, in microseconds."""
 DOWN_SECONDS: Final = 30.0
@@ -91,10 +90,6 @@ class OutputCounters(ShaperCounters):
     opened: bool = False
 
 
-class _TooLate(Exception):
-    """A call did not end in its time."""
-
-
 class Lane:
     """One output. All methods are called on the asyncio loop."""
 
@@ -136,7 +131,7 @@ class Lane:
             Exception: it failed in a way that may pass: the lane can be started, and tries again.
         """
         async with self._turn:
-            await _within(OPEN_SECONDS, self.output.open())
+            await asked(OPEN_SECONDS, self._output.open)
         self._counters.opened = True
 
     async def attach(self) -> None:
@@ -169,7 +164,7 @@ class Lane:
             return
         async with self._turn:
             try:
-                await _within(OPEN_SECONDS, self.output.reopen())
+                await asked(OPEN_SECONDS, self._output.reopen)
             except Exception as error:  # noqa: BLE001  the old file stays in use
                 self._counters.failures += 1
                 _log.warning("output %s: not reopened: %s", self.name, _words(error))
@@ -186,8 +181,10 @@ class Lane:
     async def close(self) -> None:
         """Closes the output; what it does wrong there only costs time."""
         self._counters.opened = False
+        if self.output is None:
+            return
         try:
-            await _within(CLOSE_SECONDS, self.output.close())
+            await asked(CLOSE_SECONDS, self.output.close)
         except Exception as error:  # noqa: BLE001  nothing depends on it any more
             _log.warning("output %s: not closed: %s", self.name, _words(error))
 
@@ -201,6 +198,13 @@ class Lane:
         counters.evicted, counters.behind = reader.evicted, max(0, reader.behind)
         counters.lag_seconds = 0.0 if first is None else round(max(0.0, time.time() - first.time / 1e9), 3)
         return counters
+
+    @property
+    def _output(self) -> Output:
+        if self.output is None:
+            assert self.planned.problem is not None
+            raise self.planned.problem
+        return self.output
 
     # ------------------------------------------------------------------------------------------------------------- the task
     async def _run(self) -> None:
@@ -303,7 +307,7 @@ class Lane:
             pause = min(LONGEST_PAUSE, 2 * pause)
             await self.close()
             try:
-                self.output = self.planned.make()
+                self.output = await apart(FROM_CONFIG_SECONDS, self.planned.make)
                 await self.open()
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  of a plugin
                 _raise_own(error)
@@ -320,11 +324,15 @@ class Lane:
             part = parts[-1]
             try:
                 async with self._turn:
-                    await _within(self._timeout, self.output.deliver(part))
-            except (Retry, _TooLate) as error:
+                    await asked(self._timeout, self._output.deliver, part)
+            except (Retry, Late) as error:
                 self._counters.retries += 1
-                self._counters.timeouts += isinstance(error, _TooLate)
+                self._counters.timeouts += isinstance(error, Late)
                 self._is_down(error)
+                if isinstance(error, Blocked):  # each try holds everybody up
+                    await self._quarantine(quarantine, _words(error))
+                    quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
+                    continue
                 wish = error.after if isinstance(error, Retry) else None
                 await self._rest(pause if wish is None else min(max(0.0, wish), LONGEST_WISH))
                 pause = min(LONGEST_PAUSE, 2 * pause)
@@ -351,7 +359,7 @@ class Lane:
                     continue
                 if len(part) > 1:  # the first one alone: it may be at fault
                     parts[-1:] = [part[1:], part[:1]]
-                await self._quarantine(quarantine, error)
+                await self._quarantine(quarantine, f"failed {BROKEN_TRIES} times: {_words(error)}")
                 quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
                 continue
             else:
@@ -362,8 +370,8 @@ class Lane:
                     self._works()
             pause = FIRST_PAUSE
 
-    async def _quarantine(self, seconds: float, error: BaseException) -> None:
-        message = f"output {self.name} failed {BROKEN_TRIES} times ({_words(error)}); it is tried again in {seconds:.0f} s, its alerts wait"
+    async def _quarantine(self, seconds: float, what: str) -> None:
+        message = f"output {self.name} {what}; it is tried again in {seconds:.0f} s, its alerts wait"
         _log.error("%s", message)
         self._report(QUARANTINED, message, fields={"output.id": self.name})
         self._counters.quarantined = self.failing = True
@@ -405,28 +413,6 @@ class Lane:
                 await self._nudged.wait()
 
 
-async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
-    """Awaits a call of a plugin. One that does not end when it is interrupted is left behind.
-
-    Raises:
-        _TooLate: it has not ended in time.
-    """
-    task = asyncio.ensure_future(call)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-        if not done:
-            task.cancel()
-            await asyncio.wait({task}, timeout=GRACE)
-            msg = f"nothing within {seconds:g} s"
-            raise _TooLate(msg)
-        task.result()
-    except asyncio.CancelledError:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=GRACE)
-        raise
-
-
 def _raise_own(error: BaseException) -> None:
     """Raises a cancellation that is ours, and not one that a plugin made up."""
     if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) is not None and task.cancelling():
@@ -435,4 +421,4 @@ def _raise_own(error: BaseException) -> None:
 
 def _words(error: BaseException) -> str:
     """What went wrong, for people."""
-    return str(error) if isinstance(error, Retry | Permanent | UserError | _TooLate) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, Retry | Permanent | UserError | Late | WrongType) else f"{type(error).__name__}: {error}"

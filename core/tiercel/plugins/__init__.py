@@ -34,7 +34,7 @@ from tiercel.components.rules import RuleBundle
 from tiercel.components.source import Decoder, Source
 from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError
-from tiercel.plugins import files, requirements
+from tiercel.plugins import calls, files, requirements
 from tiercel.plugins.discovery import OWN, by_name, claim, entry_points, normalised
 from tiercel.plugins.hooks import COMPONENTS, Broken, call, describe, explain_hook, label, resolve_secret
 from tiercel.plugins.model import Plugin, State
@@ -236,8 +236,8 @@ class PluginHost:
     def _enter(self, plugin: Plugin, load: Callable[[], object], manager: pluggy.PluginManager) -> _Contribution:
         """Imports a plugin, registers its hooks and collects what they return."""
         try:
-            module = load()
-        except (Exception, SystemExit) as error:
+            module = calls.within(calls.IMPORT_SECONDS, load)
+        except Exception as error:
             msg = f"cannot be imported: {describe(error)}"
             raise Broken(msg) from error
         imported = sys.modules.get(plugin.target.partition(":")[0].strip(), module)

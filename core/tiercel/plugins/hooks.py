@@ -14,11 +14,12 @@ from tiercel.components.base import Component
 from tiercel.components.enricher import Enricher
 from tiercel.components.output import Formatter, Output
 from tiercel.components.rules import RuleBundle
-from tiercel.components.source import Decoder, Source
+from tiercel.components.source import Abilities, Decoder, Source
 from tiercel.components.standin import StandIn
 from tiercel.errors import PluginError, UserError
 from tiercel.fields import Field
 from tiercel.hookspecs import PROJECT
+from tiercel.plugins import calls
 from tiercel.registry import check_component, check_field
 
 __all__ = ["COMPONENTS", "Broken", "call", "describe", "explain_hook", "label", "resolve_secret"]
@@ -56,7 +57,8 @@ def call(manager: pluggy.PluginManager, hook: str, plugin: str) -> list[Any]:
         msg = f"{hook}: wrappers have no meaning here; return what is registered"
         raise Broken(msg)
     try:
-        items: list[Any] = list(implementation.function())  # type: ignore[call-overload]  # pluggy cannot know: any object
+        # pluggy cannot know what it is: any object. It may return a generator.
+        items: list[Any] = calls.within(calls.HOOK_SECONDS, lambda: list(implementation.function()))  # type: ignore[call-overload]
     except Exception as error:
         msg = f"{hook}: {describe(error)}"
         raise Broken(msg) from error
@@ -92,7 +94,21 @@ def _check_stand_in(item: object) -> None:
         raise PluginError(msg)
 
 
+def _check_source(item: object) -> None:
+    check_component(item, kind="source", base=Source)
+    assert isinstance(item, type)
+    assert issubclass(item, Source)
+    try:
+        found: object = calls.within(calls.HOOK_SECONDS, item.abilities)
+        if not isinstance(found, Abilities):
+            raise calls.WrongType(found, "tiercel.Abilities")
+    except Exception as error:
+        msg = f"source {item.name}: abilities: {describe(error)}"
+        raise PluginError(msg) from error
+
+
 _CHECKS: Final[Mapping[str, Callable[[object], None]]] = {
+    "tiercel_register_sources": _check_source,
     "tiercel_register_fields": _check_field,
     "tiercel_register_rules": _check_bundle,
     "tiercel_register_stand_ins": _check_stand_in,
@@ -122,11 +138,12 @@ def resolve_secret(manager: pluggy.PluginManager, reference: str, owners: Mappin
         if name not in owners:
             continue
         try:
-            found: object = implementation.function(reference)
+            found: object = calls.within(calls.HOOK_SECONDS, implementation.function, reference)
         except UserError:
             raise
         except Exception as error:  # noqa: BLE001  a stranger's code; its error may hold the secret
-            msg = f"{reference}: plugin {name} of {owners[name]} failed to resolve it ({type(error).__name__})"
+            how = str(error) if isinstance(error, calls.Late) else type(error).__name__
+            msg = f"{reference}: plugin {name} of {owners[name]} failed to resolve it ({how})"
             raise PluginError(msg) from None
         if found is not None and not isinstance(found, str):
             msg = f"{reference}: plugin {name} of {owners[name]} resolved it to no text (got {type(found).__name__})"
@@ -138,6 +155,8 @@ def resolve_secret(manager: pluggy.PluginManager, reference: str, owners: Mappin
 
 def describe(error: BaseException) -> str:
     """An error of a plugin on one line, with the last place in its code."""
+    if isinstance(error, calls.Late | calls.WrongType):
+        return str(error)
     place = ""
     trace = error.__traceback__
     while trace is not None:

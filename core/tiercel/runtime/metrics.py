@@ -47,6 +47,18 @@ OUTPUT_GAUGES: Final = {
     "opened": "1 if it is open.",
 }
 """The other fields of `tiercel.pipeline.delivery.OutputCounters` -> help."""
+ENRICHER_COUNTERS: Final = {
+    "amended": "Alerts that it was asked about, and answered.",
+    "failures": "Calls on which it failed.",
+    "timeouts": "Calls of those that took too long.",
+    "skipped": "Alerts that went on without it.",
+}
+"""Counters in `tiercel.pipeline.enriching.EnricherCounters` -> help."""
+ENRICHER_GAUGES: Final = {
+    "quarantined": "1 if an enricher is not asked for a while, because it failed again and again.",
+    "opened": "1 if it is open.",
+}
+"""The other fields of `tiercel.pipeline.enriching.EnricherCounters` -> help."""
 SPOOL_COUNTERS: Final = {
     "stored": "Alerts that were committed to the disk.",
     "known": "Alerts that were left out, since one with the same id was there.",
@@ -93,6 +105,8 @@ METRICS: Final = (
     Metric("tiercel_field_quarantined", "gauge", "1 if a computed field is not called any more.", ("source", "field", "owner")),
     *(Metric(f"tiercel_output_{name}_total", "counter", text, ("output",)) for name, text in OUTPUT_COUNTERS.items()),
     *(Metric(f"tiercel_output_{name}", "gauge", text, ("output",)) for name, text in OUTPUT_GAUGES.items()),
+    *(Metric(f"tiercel_enricher_{name}_total", "counter", text, ("enricher",)) for name, text in ENRICHER_COUNTERS.items()),
+    *(Metric(f"tiercel_enricher_{name}", "gauge", text, ("enricher",)) for name, text in ENRICHER_GAUGES.items()),
     *(Metric(f"tiercel_spool_{name}_total", "counter", text) for name, text in SPOOL_COUNTERS.items()),
     *(Metric(f"tiercel_spool_{name}", "gauge", text) for name, text in SPOOL_GAUGES.items()),
     Metric("tiercel_spool_failing", "gauge", "1 while the disk takes no alerts."),
@@ -139,6 +153,11 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
             yield f"tiercel_output_{counter}_total", (output,), counters[counter]
         for gauge in OUTPUT_GAUGES:
             yield f"tiercel_output_{gauge}", (output,), counters[gauge]
+    for enricher, counters in values["enrichers"].items():
+        for counter in ENRICHER_COUNTERS:
+            yield f"tiercel_enricher_{counter}_total", (enricher,), counters[counter]
+        for gauge in ENRICHER_GAUGES:
+            yield f"tiercel_enricher_{gauge}", (enricher,), counters[gauge]
     spool = values["spool"]
     for counter in SPOOL_COUNTERS:
         yield f"tiercel_spool_{counter}_total", (), spool[counter]

@@ -29,6 +29,7 @@ from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, Receivers
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
+from tiercel.plugins.building import built
 from tiercel.runtime import logs
 from tiercel.runtime.endpoint import Answer, Endpoint
 from tiercel.runtime.exposition import CONTENT_TYPE, expose
@@ -111,10 +112,11 @@ class Sensor:
         generation = self.generation
         component_id = generation.source_id
         options = self._secrets.resolved(generation.source.config_schema, generation.config.sources[component_id])
-        source = generation.source.from_config(options, self._context(component_id))
-        for cls in generation.plugins.decoders():
+        source = built(generation.plugins.sources(), generation.source, options, self._context(component_id))
+        decoders = generation.plugins.decoders()
+        for cls in decoders:
             if cls.event_source == source.event_source:
-                return source, cls.from_config({}, self._context(cls.name))
+                return source, built(decoders, cls, {}, self._context(cls.name))
         raise ConfigError.of(generation.config.file, f"source {component_id}: no plugin has a decoder for {source.event_source}")
 
     def _context(self, component_id: str) -> Context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tiercel.config.load import examine, load
 from tiercel.config.model import Config
 from tiercel.config.secrets import SecretError, SecretMissing, Secrets, described, is_plain, secrets_in
 from tiercel.config.validate import validate
-from tiercel.plugins import PluginHost
+from tiercel.plugins import PluginHost, calls
 from tiercel.runtime.host import DirectHost
 
 SECRET = {"type": "string", "writeOnly": True}
@@ -160,6 +161,15 @@ class TestPlugins:
         with pytest.raises(PluginError, match=r"vault:x: plugin vault of tiercel-vault 1\.0 failed to resolve it \(ValueError\)") as caught:
             token(self.resolving(tmp_path, monkeypatch, broken), "vault:x")
         assert caught.value.__suppress_context__
+
+    def test_one_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def hang(reference: str) -> str:
+            time.sleep(60)
+            return reference
+
+        monkeypatch.setattr(calls, "HOOK_SECONDS", 0.1)
+        with pytest.raises(PluginError, match=r"vault:x: plugin vault of .* failed to resolve it \(nothing within 0\.1 s\)"):
+            token(self.resolving(tmp_path, monkeypatch, hang), "vault:x")
 
     def test_what_a_plugin_says(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def sealed(reference: str) -> str:

@@ -13,10 +13,11 @@ from tiercel.components.enricher import Enricher
 from tiercel.components.output import Output
 from tiercel.config.build import Planned
 from tiercel.errors import Permanent, Retry, UserError
-from tiercel.pipeline import amending, lanes
+from tiercel.pipeline import enriching, lanes
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, Receivers
 from tiercel.pipeline.lanes import BROKEN_TRIES, QUARANTINES
+from tiercel.plugins import calls
 from tiercel.spool.store import Spool
 
 
@@ -28,6 +29,7 @@ class FakeOutput(Output):
         self.log: list[Any] = []
         self.offered: list[list[str]] = []
         self.accepted: list[list[str]] = []
+        self.messages: list[str] = []
 
     async def open(self) -> None:
         error = self.opening.pop(0) if self.opening else None
@@ -43,6 +45,7 @@ class FakeOutput(Output):
         if mood is not None:
             await mood
         self.accepted.append([a.rule for a in batch])
+        self.messages += [a.message for a in batch]
         self.log.append("deliver")
 
     async def reopen(self) -> None:
@@ -79,7 +82,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(lanes, "FIRST_QUARANTINE", 0.01)
     monkeypatch.setattr(lanes, "LONGEST_QUARANTINE", 0.02)
-    monkeypatch.setattr(amending, "DEADLINE", 0.05)
+    monkeypatch.setattr(enriching, "DEADLINE", 0.05)
 
 
 numbers = itertools.count()
@@ -288,7 +291,7 @@ class TestBroken:
                 except asyncio.CancelledError:
                     continue
 
-        monkeypatch.setattr(lanes, "GRACE", 0.01)
+        monkeypatch.setattr(calls, "GRACE", 0.01)
         output = FakeOutput(stubborn())
 
         async def body(running: Running) -> None:
@@ -448,21 +451,21 @@ class TestReplace:
 
     def test_enrichers(self, run: Run) -> None:
         async def amend(alert: Alert) -> None:
-            alert.rule += "+"
+            alert.message += "+"
 
         async def amend_more(alert: Alert) -> None:
-            alert.rule += "*"
+            alert.message += "*"
 
         old, kept, fresh, output = FakeEnricher(amend), FakeEnricher(amend), FakeEnricher(amend_more), FakeOutput()
 
         async def body(running: Running) -> None:
             running.submit("a")
-            await running.until(lambda: output.rules == ["a++"])
+            await running.until(lambda: output.messages == ["a++"])
             await running.delivery.replace(Receivers(planned({"one": output}), planned({"kept": FakeEnricher(amend), "fresh": fresh})))
             running.submit("b")
 
         run(body, {"one": output}, {"old": old, "kept": kept})
-        assert output.rules == ["a++", "b+*"]
+        assert output.messages == ["a++", "b+*"]
         assert old.log == kept.log == fresh.log == ["open", "close"]
 
 
@@ -470,11 +473,11 @@ class TestEnrichers:
     def test_amend_once_before_delivery(self, run: Run) -> None:
         async def amend(alert: Alert) -> None:
             await asyncio.sleep(0.01)
-            alert.rule += "+"
+            alert.message += "+"
 
         one, two = FakeOutput(), FakeOutput()
         running = run(submitting(("a", "b")), {"one": one, "two": two}, {"e": FakeEnricher(amend)})
-        assert one.rules == two.rules == ["a+", "b+"]
+        assert one.messages == two.messages == ["a+", "b+"]
         assert running.delivery.enricher_counters()["e"].amended == 2
 
     def test_one_that_fails_or_hangs_stops_no_alert(self, run: Run, caplog: pytest.LogCaptureFixture) -> None:

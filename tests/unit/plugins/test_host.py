@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from tests.unit import distributions
 from tiercel import API_VERSION, Decoder, Field, FieldType, Output, PluginError, RuleBundle, Source, Stability, StandIn, field, hookimpl
-from tiercel.plugins import Plugin, PluginHost, State
+from tiercel.plugins import Plugin, PluginHost, State, calls
 
 
 class Lab:
@@ -207,6 +208,42 @@ def test_a_plugin_that_cannot_be_imported_is_left_out(lab: Lab, tmp_path: Path) 
     assert find(host, "bad").reason.startswith("cannot be imported: ModuleNotFoundError: No module named 'no_such_module_here'")
     with pytest.raises(PluginError, match=r"plugin bad of tiercel-bad 1\.0 was left out: cannot be imported"):
         host.outputs().get("bad")
+
+
+@pytest.mark.parametrize("where", ["import", "hook", "abilities"])
+def test_one_that_hangs_is_left_out_and_the_others_go_on(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setattr(calls, "IMPORT_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "HOOK_SECONDS", 0.2)
+
+    def hang(*_: object) -> Any:
+        time.sleep(60)
+
+    if where == "import":
+        (tmp_path / "lab_hangs.py").write_text("import time\ntime.sleep(60)\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        lab.distributions.append(distributions.distribution(tmp_path, "tiercel-hangs", entry_points={"hangs": "lab_hangs"}))
+    elif where == "hook":
+        lab.plugin("hangs", tiercel_register_outputs=hookimpl(specname="tiercel_register_outputs")(hang))
+    else:
+        lab.plugin("hangs", tiercel_register_sources=[component(Source, "slow", event_source="lab", abilities=classmethod(hang))])
+    lab.plugin("others", tiercel_register_outputs=[component(Output, "memory")])
+    host = lab.host()
+    assert "memory" in host.outputs()
+    [plugin] = host.problems()
+    assert (plugin.name, plugin.state) == ("hangs", State.FAILED)
+    assert plugin.reason.endswith("nothing within 0.2 s")
+
+
+@pytest.mark.parametrize(
+    ("abilities", "words"),
+    [
+        (lambda cls: {"event_types": []}, "source slow: abilities: returned dict, expected tiercel.Abilities"),
+        (lambda cls: cls.no_such, "source slow: abilities: AttributeError: type object 'Slow' has no attribute 'no_such'"),
+    ],
+)
+def test_abilities_of_a_source_are_looked_at(lab: Lab, abilities: Any, words: str) -> None:
+    lab.plugin("bad", tiercel_register_sources=[component(Source, "slow", event_source="lab", abilities=classmethod(abilities))])
+    assert words in find(lab.host(), "bad").reason
 
 
 def nothing() -> list[Any]:

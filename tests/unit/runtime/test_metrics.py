@@ -9,9 +9,19 @@ import pytest
 from tests.unit.runtime.test_exposition import checked, read
 from tiercel.engine.engine import FieldFailures, RuleCounters
 from tiercel.pipeline.delivery import OutputCounters
+from tiercel.pipeline.enriching import EnricherCounters
 from tiercel.pipeline.internal import InternalCounters
 from tiercel.runtime.exposition import expose
-from tiercel.runtime.metrics import METRICS, OUTPUT_COUNTERS, OUTPUT_GAUGES, SPOOL_COUNTERS, SPOOL_GAUGES, samples
+from tiercel.runtime.metrics import (
+    ENRICHER_COUNTERS,
+    ENRICHER_GAUGES,
+    METRICS,
+    OUTPUT_COUNTERS,
+    OUTPUT_GAUGES,
+    SPOOL_COUNTERS,
+    SPOOL_GAUGES,
+    samples,
+)
 from tiercel.spool.jobs import SpoolCounters
 
 
@@ -28,6 +38,7 @@ def values() -> dict[str, Any]:
         "about_rules": {name: {"priority": "Critical", "source": "syscall"} for name in ("Reverse shell", "Quiet")},
         "fields": {"syscall:lab.x": dataclasses.asdict(FieldFailures("tiercel-lab", 9, True, "bug", ("Reverse shell",)))},
         "outputs": {"file/a": dataclasses.asdict(OutputCounters(sent=5, retries=1, dead=2, failures=3, quarantined=True))},
+        "enrichers": {"lab": dataclasses.asdict(EnricherCounters(amended=4, failures=2, skipped=3))},
         "spool": dataclasses.asdict(SpoolCounters(stored=21, evicted=22, problem="disk full")),
         "internal": {"Tiercel internal: events lost": dataclasses.asdict(InternalCounters(6, 8))},
         "log": {"warning": 11},
@@ -56,6 +67,7 @@ def test_samples(values: dict[str, Any]) -> None:
     assert value("tiercel_field_quarantined", source="syscall", field="lab.x", owner="tiercel-lab") == 1
     assert value("tiercel_output_sent_total", output="file/a") == 5
     assert value("tiercel_output_quarantined", output="file/a") == 1
+    assert value("tiercel_enricher_skipped_total", enricher="lab") == 3
     assert value("tiercel_spool_stored_total") == 21
     assert value("tiercel_spool_failing") == 1
     assert value("tiercel_internal_alerts_held_back_total", rule="Tiercel internal: events lost") == 8
@@ -68,6 +80,10 @@ def test_of_this_process(values: dict[str, Any]) -> None:
     assert 5 << 20 < found["tiercel_process_pss_bytes"] < 4 << 30
     assert found["tiercel_process_threads"] >= 1
     assert found["tiercel_process_open_fds"] >= 3
+
+
+def test_every_counter_of_an_enricher_is_shown() -> None:
+    assert {each.name for each in dataclasses.fields(EnricherCounters)} == ENRICHER_COUNTERS.keys() | ENRICHER_GAUGES.keys()
 
 
 def test_every_counter_of_an_output_is_shown() -> None:

@@ -1,0 +1,99 @@
+"""What ``from_config`` of a stranger does wrong is an error with the names of component and plugin, without secrets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.plugins.test_host import Lab, component
+from tiercel import Formatter, Host, Output, UserError
+from tiercel.config import build
+from tiercel.plugins import PluginHost, calls
+from tiercel.plugins.building import BuildError
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    return Lab(monkeypatch, tmp_path)
+
+
+def hang(*_: object) -> Any:
+    time.sleep(60)
+
+
+def refuse(*_: object) -> Any:
+    raise UserError("option x: no")
+
+
+def exits(*_: object) -> Any:
+    raise SystemExit(3)
+
+
+def raising(cls: object, options: Mapping[str, Any], context: object) -> Any:
+    raise ValueError(options["token"])
+
+
+def host_of(lab: Lab, function: Any) -> PluginHost:
+    lab.plugin("bad", tiercel_register_outputs=[component(Output, "bad", from_config=classmethod(function)), component(Output, "good")])
+    return lab.host()
+
+
+def built(host: PluginHost, **options: Any) -> Output:
+    made = build.build(host.outputs(), {"bad/one": options}, privileged=Host(), formatters={})
+    return made["bad/one"]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (hang, "nothing within 0.2 s"),
+        (exits, "_Ended: raised SystemExit(3)"),
+        (lambda *_: None, "returned NoneType, expected a tiercel.Output"),
+        (lambda cls, *_: cls, "returned type, expected a tiercel.Output"),
+        (raising, "ValueError: hunter2"),
+    ],
+)
+def test_it_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch, function: Any, words: str) -> None:
+    monkeypatch.setattr(calls, "FROM_CONFIG_SECONDS", 0.2)
+    with pytest.raises(BuildError) as caught:
+        built(host_of(lab, function), token="hunter2")
+    assert str(caught.value).startswith(f"output bad/one: from_config of tiercel-bad 1.0 failed: {words}")
+
+
+def test_what_it_says_to_the_user_is_not_touched(lab: Lab) -> None:
+    with pytest.raises(UserError, match=r"^option x: no$") as caught:
+        built(host_of(lab, refuse))
+    assert not isinstance(caught.value, BuildError)
+
+
+def test_secrets_are_hidden(lab: Lab) -> None:
+    class Secrets:
+        def resolved(self, schema: object, options: Mapping[str, Any]) -> Mapping[str, Any]:
+            return options
+
+        def hide(self, text: str) -> str:
+            return text.replace("hunter2", "***")
+
+    with pytest.raises(BuildError, match=r"ValueError: \*\*\*"):
+        build.build(
+            host_of(lab, raising).outputs(), {"bad": {"token": "hunter2"}}, privileged=Host(), formatters={}, secrets=Secrets()  # type: ignore[arg-type]
+        )  # fmt: skip
+
+
+def test_the_others_are_built(lab: Lab) -> None:
+    host = host_of(lab, lambda *_: None)
+    planned = build.planned(host.outputs(), {"bad": {}, "good": {}}, core={}, privileged=Host(), formatters={})
+    assert planned["bad"].component is None
+    assert isinstance(planned["bad"].problem, BuildError)
+    assert isinstance(planned["good"].component, Output)
+
+
+def test_a_formatter_that_cannot_be_built_is_left_out(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    formatters = [component(Formatter, "bad", from_config=classmethod(lambda *_: 7)), component(Formatter, "good")]
+    lab.plugin("bad", tiercel_register_formatters=formatters)
+    assert list(build.formatters(lab.host(), privileged=Host())) == ["good"]
+    assert "formatter bad: from_config of tiercel-bad 1.0 failed: returned int, expected a tiercel.Formatter" in caplog.text
