@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["command", "write_new"]
 
 
-@click.group("config", short_help="Show what is in force, write a first file.")
+output_option = click.option(
+    "--output", type=PATH, metavar="FILE", help="Write a new file instead of printing; one that exists stays as it is."
+)  # fmt: skip
+
+
+@click.group("config", short_help="Show what is in force, write a first file, import falco.yaml.")
 def command() -> None:
     """Shows the configuration that is in force, and writes files to begin with."""
 
@@ -54,7 +60,7 @@ def show(setting: Setting, *, config_file: Path | None, options: tuple[str, ...]
 
 
 @command.command("init")
-@click.option("--output", type=PATH, metavar="FILE", help="Write a new file instead of printing; one that exists stays as it is.")
+@output_option
 @click.pass_obj
 def init(setting: Setting, *, output: Path | None) -> None:
     """Prints a configuration with every option of core and plugins, described, with its default, commented out."""
@@ -69,6 +75,41 @@ def init(setting: Setting, *, output: Path | None) -> None:
     else:
         write_new(output, text, files=setting.reader())
         print(f"{output}: written; `tiercel check -c {output}` looks for mistakes")
+
+
+@command.command("import")
+@click.argument("file", type=PATH, metavar="FALCO.YAML")
+@output_option
+@json_option
+@click.pass_obj
+def import_(setting: Setting, *, file: Path, output: Path | None, as_json: bool) -> None:
+    """Makes a configuration of falco.yaml and the files that it names, and says on stderr what is not the same.
+
+    What is written is always valid: what has no counterpart is left out, with a reason.
+    """
+    from tiercel.config.validate import problems
+    from tiercel.migrate.convert import convert, lines
+    from tiercel.migrate.falco import read
+    from tiercel.plugins import PluginHost
+
+    files = setting.reader()
+    falco = read(file, files=files, environment=os.environ)
+    host = PluginHost(distributions=setting.distributions)
+    host.load()
+    made = convert(falco, host=host, directory=file.absolute().parent, problems=problems)
+    if as_json:
+        notes = [{"outcome": note.outcome, "path": list(note.path), **note.place(), "message": note.message} for note in made.notes]
+        print_json({"config": made.value, "notes": notes})
+        return
+    text = "\n".join(lines(made, str(file))) + "\n"
+    if output is None:
+        print(text, end="")
+    else:
+        write_new(output, text, files=files)
+        print(f"{output}: written; `tiercel check -c {output}` looks at it, and at the rules")
+    sys.stdout.flush()
+    for note in made.notes:
+        print(note, file=sys.stderr)
 
 
 def write_new(path: Path, text: str, *, files: Files) -> None:

@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 COMMANDS: Final = {
     "check": "Validate configuration and rules; start nothing.",
-    "config": "Show what is in force, write a first file.",
+    "config": "Show what is in force, write a first file, import falco.yaml.",
     "doctor": "Say what this host lacks to run the sensor.",
     "events": "List the types of events that rules can name.",
     "fields": "List the fields that rules can read.",

@@ -20,8 +20,9 @@ SCHEMA: Final[Mapping[str, Any]] = {
         LOADERS: {"type": "array", "items": {"type": "string"}, "description": "Loaders of sources; by default ebpf."},
         ENVIRONMENT: {
             "type": "array",
-            "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-            "description": "Variables of root's environment that the sensor sees too, for secrets as env:NAME.",
+            "items": {"type": "string", "pattern": "^(?!LD_|PYTHON|TIERCEL_CHANNEL|PATH|HOME)[A-Za-z_][A-Za-z0-9_]*$"},
+            "description": "Variables of root's environment that the sensor sees too, for secrets as env:NAME; "
+            "none that changes what a program is.",
         },
     },
     "additionalProperties": {

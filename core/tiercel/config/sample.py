@@ -100,7 +100,8 @@ def _value(schema: Mapping[str, Any]) -> Any:
     if schema.get("type") == "object":
         required = schema.get("required", ())
         return {name: _value(each) for name, each in schema.get("properties", {}).items() if name in required}
-    simple: dict[Any, Any] = {"string": "TEXT", "integer": schema.get("minimum", 1), "number": schema.get("minimum", 1), "boolean": True}
+    text = "/PATH" if str(schema.get("pattern", "")).startswith("^/") else "TEXT"
+    simple: dict[Any, Any] = {"string": text, "integer": schema.get("minimum", 1), "number": schema.get("minimum", 1), "boolean": True}
     return simple.get(schema.get("type"), "TEXT")
 
 

@@ -19,6 +19,7 @@ HOUR: Final = 3600.0
 
 STATE_DIR_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "string",
+    "examples": ["/var/lib/tiercel"],
     "pattern": "^/",
     "description": "Directory of the sensor's own files, the spool among them; it belongs to the sensor's user. "
     "By default /var/lib/tiercel; without root, tiercel in $XDG_STATE_HOME.",

@@ -20,7 +20,7 @@ from tiercel.registry import suggest
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["apart", "validate"]
+__all__ = ["Found", "apart", "problems", "validate"]
 
 MAX_PROBLEMS: Final = 300
 """Of one validation."""
@@ -61,8 +61,14 @@ LIMITS: Final = {
 }
 
 
-class _Found(NamedTuple):
-    """A problem that has no place yet."""
+class Found(NamedTuple):
+    """A problem that has no place yet.
+
+    Attributes:
+        path: of the value.
+        message: what is wrong with it.
+        at_key: whether it is the key that is wrong.
+    """
 
     path: Path
     message: str
@@ -77,19 +83,20 @@ def validate(document: Document, schema: Mapping[str, Any], *, hints: Mapping[st
         schema: from `tiercel.config.schema.compose`.
         hints: section -> what else may explain an unknown name in it; "" for nothing.
     """
-    return _located(document, _problems(document.value, schema, hints))
+    return _located(document, problems(document.value, schema, hints))
 
 
-def _located(document: Document, found: Iterable[_Found]) -> list[Diagnostic]:
-    problems = {document.problem(each.path, each.message, at_key=each.at_key) for each in found}
+def _located(document: Document, found: Iterable[Found]) -> list[Diagnostic]:
+    located = {document.problem(each.path, each.message, at_key=each.at_key) for each in found}
 
     def place(problem: Diagnostic) -> tuple[Any, ...]:
         return problem.file != document.file, problem.file, problem.line, problem.column, problem.message
 
-    return sorted(problems, key=place)
+    return sorted(located, key=place)
 
 
-def _problems(value: Any, schema: Mapping[str, Any], hints: Mapping[str, str]) -> list[_Found]:
+def problems(value: Any, schema: Mapping[str, Any], hints: Mapping[str, str]) -> list[Found]:
+    """What `validate` finds, before it is looked up where that is written."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
@@ -97,15 +104,15 @@ def _problems(value: Any, schema: Mapping[str, Any], hints: Mapping[str, str]) -
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = ".".join(str(part) for part in error.absolute_path)
-        return [_Found((), f"a component's schema is not valid JSON Schema at {where}; tell its author")]
+        return [Found((), f"a component's schema is not valid JSON Schema at {where}; tell its author")]
     errors = Draft202012Validator(schema).iter_errors(value)
     found = list(itertools.islice((problem for error in errors for problem in _explain(schema, error, hints)), MAX_PROBLEMS + 1))
     if len(found) > MAX_PROBLEMS:
-        found[MAX_PROBLEMS:] = [_Found((), f"more than {MAX_PROBLEMS} problems; the others are not shown")]
+        found[MAX_PROBLEMS:] = [Found((), f"more than {MAX_PROBLEMS} problems; the others are not shown")]
     return found
 
 
-def _explain(root: Mapping[str, Any], error: ValidationError, hints: Mapping[str, str]) -> Iterator[_Found]:
+def _explain(root: Mapping[str, Any], error: ValidationError, hints: Mapping[str, str]) -> Iterator[Found]:
     path: Path = tuple(error.absolute_path)
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     kind, limit, value = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
@@ -116,29 +123,29 @@ def _explain(root: Mapping[str, Any], error: ValidationError, hints: Mapping[str
         for name in limit:
             if name not in value:
                 description = schema.get("properties", {}).get(name, {}).get("description", "")
-                yield _Found(path, f'missing option "{name}"' + (f": {description}" if description else ""), at_key=True)
+                yield Found(path, f'missing option "{name}"' + (f": {description}" if description else ""), at_key=True)
         return
     got = "a secret value" if _is_secret(root, error) else _shown(value)
     if kind == "type":
         wanted = " or ".join(EXPECTED.get(each, each) for each in ([limit] if isinstance(limit, str) else limit))
-        yield _Found(path, f"expected {wanted} (got {_named(value)})")
+        yield Found(path, f"expected {wanted} (got {_named(value)})")
     elif kind == "enum":
         near = suggest(str(value), map(str, limit)) if isinstance(value, str) and got != "a secret value" else ""
         known = ", ".join(map(str, limit)) or "nothing, because there is none"
-        yield _Found(path, f"expected one of: {known} (got {got}){near}")
+        yield Found(path, f"expected one of: {known} (got {got}){near}")
     elif kind in LIMITS:
-        yield _Found(path, f"expected {LIMITS[kind].format(limit)} (got {got})")
+        yield Found(path, f"expected {LIMITS[kind].format(limit)} (got {got})")
     elif kind in ("anyOf", "oneOf"):
         fitting = _of_fitting_form(error)
         if fitting:
             for each in fitting:
                 yield from _explain(root, each, hints)
         elif all(form.get("description") for form in limit):
-            yield _Found(path, f"expected {' or '.join(form['description'] for form in limit)} (got {got})")
+            yield Found(path, f"expected {' or '.join(form['description'] for form in limit)} (got {got})")
         else:
-            yield _Found(path, f"has none of the forms that it may have (got {got})")
+            yield Found(path, f"has none of the forms that it may have (got {got})")
     else:
-        yield _Found(path, f"does not satisfy the schema's {kind} (got {got})")
+        yield Found(path, f"does not satisfy the schema's {kind} (got {got})")
 
 
 def _of_fitting_form(error: ValidationError) -> list[ValidationError]:
@@ -181,7 +188,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
 
 
-def _unknown_keys(path: Path, value: Mapping[str, Any], schema: Mapping[str, Any], hints: Mapping[str, str]) -> Iterator[_Found]:
+def _unknown_keys(path: Path, value: Mapping[str, Any], schema: Mapping[str, Any], hints: Mapping[str, str]) -> Iterator[Found]:
     import re
 
     patterns = schema.get("patternProperties", {})
@@ -200,7 +207,7 @@ def _unknown_keys(path: Path, value: Mapping[str, Any], schema: Mapping[str, Any
         else:
             near = suggest(key.partition("/")[0] if noun != "option" else key, known)
             message = f'unknown {noun} "{key:.100}"{near}; known: {", ".join(sorted(known)) or "none"}{hint}'
-        yield _Found((*path, key), message, at_key=True)
+        yield Found((*path, key), message, at_key=True)
 
 
 def apart(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, str]) -> list[Diagnostic]:
@@ -212,10 +219,10 @@ def apart(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, 
     if done.returncode:
         msg = f"the validation of {document.file} failed:\n{done.stderr}"
         raise RuntimeError(msg)
-    return _located(document, (_Found(tuple(path), message, at_key) for path, message, at_key in json.loads(done.stdout)))
+    return _located(document, (Found(tuple(path), message, at_key) for path, message, at_key in json.loads(done.stdout)))
 
 
 def answer() -> None:
     """The child's side of `apart`."""
     request = json.load(sys.stdin)
-    json.dump(_problems(request["value"], request["schema"], request["hints"]), sys.stdout)
+    json.dump(problems(request["value"], request["schema"], request["hints"]), sys.stdout)

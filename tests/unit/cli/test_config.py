@@ -126,3 +126,38 @@ class TestInit:
 
         write_new(tmp_path / "t.yaml", "text", files=Files(Broker()))
         assert (tmp_path / "x").read_text() == "text"
+
+
+class TestImport:
+    FALCO = "priority: error\nfrob: 1\nstdout_output: {enabled: true}\nwatch_config_files: true\n"
+
+    def test_it_prints_what_it_makes_and_says_what_is_not_the_same(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "falco.yaml").write_text(self.FALCO)
+        done = run("config", "import", "falco.yaml")
+        assert done.code == 0
+        found = yaml.safe_load(done.out)
+        assert (found["priority"], found["outputs"]) == ("error", {"stdout": {"format": "text"}})
+        assert "falco.yaml:2:1: frob: unknown: not an option of Falco that is known here" in done.err.splitlines()
+        assert any(line.startswith("falco.yaml:4:1: watch_config_files: not needed: ") for line in done.err.splitlines())
+
+    def test_the_file_is_valid_and_new(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "falco.yaml").write_text(self.FALCO + "engine: {kind: nodriver}")
+        done = run("config", "import", "falco.yaml", "--output", "t.yaml")
+        assert (done.code, done.out) == (0, "t.yaml: written; `tiercel check -c t.yaml` looks at it, and at the rules\n")
+        assert run("check", "-c", "t.yaml").code == 0
+        assert run("config", "import", "falco.yaml", "--output", "t.yaml").code == 2
+
+    def test_json(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "falco.yaml").write_text(self.FALCO)
+        found = json.loads(run("config", "import", "falco.yaml", "--json").out)
+        assert found["config"]["priority"] == "error"
+        assert {
+            "outcome": "unknown", "path": ["frob"], "file": "falco.yaml", "line": 2, "column": 1,
+            "message": "not an option of Falco that is known here",
+        } in found["notes"]  # fmt: skip
+
+    def test_mistakes(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "falco.yaml").write_text("a: [")
+        done = run("config", "import", "falco.yaml")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("falco.yaml:2:1: bad YAML")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from grants import GrantError, check, read
+from tiercel.config.grants import SCHEMA
 
 
 def test_nothing_grants_the_default_loader() -> None:
@@ -105,6 +107,8 @@ class TestRead:
 def test_variables_that_are_not_handed_on(name: str) -> None:
     with pytest.raises(GrantError, match=r"grants\.environment: not valid"):
         check({"environment": [name]}, "conf")
+    pattern = SCHEMA["properties"]["environment"]["items"]["pattern"]  # what `tiercel check` says is what root says
+    assert re.search(pattern, name) is None
 
 
 @pytest.mark.usefixtures("as_root")

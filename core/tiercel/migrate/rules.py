@@ -1,0 +1,65 @@
+"""Which rules run, and what is added to their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tiercel.migrate.draft import Draft
+from tiercel.migrate.falco import Falco, Outcome
+
+__all__ = ["convert"]
+
+OLD_NAMES: Final = ("rules_files", "rule_files", "rules_file")
+"""Of the same option; the newest first."""
+
+
+def convert(falco: Falco, draft: Draft, *, exists: Callable[[Path], bool], directory: Path) -> None:
+    """Rule files, their selection, and additions to outputs.
+
+    Args:
+        falco: what there is.
+        draft: gets what becomes of it.
+        exists: whether a rule file is on this host.
+        directory: what relative paths start at.
+    """
+    _files(falco, draft, exists, directory)
+    if falco.has("priority"):
+        draft.put(("priority",), falco.text("priority", default="debug").lower(), ("priority",))
+    if falco.has("rule_matching"):
+        draft.put(("rule_matching",), falco.text("rule_matching", default="first"), ("rule_matching",))
+    for key in ("rules", "append_output"):
+        entries = falco.entries(key)
+        if entries:
+            draft.put((key,), entries, (key,))
+    static = falco.section("static_fields")
+    if static:
+        texts = {name: falco.text("static_fields", name).replace("%", "%%") for name in static}
+        before = draft.value.get("append_output", [])
+        draft.put(
+            ("append_output",), [*before, {"extra_fields": [{f"static.{name}": text} for name, text in texts.items()]}], ("static_fields",)
+        )
+        falco.note(Outcome.DIFFERS, ("static_fields",), "alerts get them by append_output; rules cannot read static.NAME, see also labels")
+
+
+def _files(falco: Falco, draft: Draft, exists: Callable[[Path], bool], directory: Path) -> None:
+    key = next((name for name in OLD_NAMES if falco.has(name)), None)
+    for name in OLD_NAMES:
+        if name != key:
+            falco.note(Outcome.NEEDLESS, (name,), f"{key} says it")
+    if key is None:
+        falco.note(Outcome.DIFFERS, (), "it names no rule files; ours then runs the rules of all plugins")
+        return
+    names = [each for each in falco.entries(key) if isinstance(each, str) and each]
+    paths = [str(directory / name) for name in names]
+    here = [path for path in paths if exists(Path(path))]
+    if here:  # else the configuration is for another host
+        for number, each in enumerate(falco.entries(key)):
+            if isinstance(each, str) and each and str(directory / each) not in here:
+                falco.note(
+                    Outcome.DIFFERS, (key, number), "is left out, because it is not there; Falco passes over it, and ours would refuse it"
+                )
+    elif paths:
+        falco.note(Outcome.DIFFERS, (key,), "none of them is on this host; where the sensor runs, all of them must be")
+    draft.put(("rules_files",), here or paths, (key,))
