@@ -285,7 +285,7 @@ class EbpfSource(Source):
         records += rows
         listed = {r.HEAD.unpack_from(row)[r.TGID] for row in rows}
         records += filter(None, (_unlisted(int(name)) for name in os.listdir("/proc") if name.isdigit() and int(name) not in listed))
-        for kind, path in ((r.Mounts, _mountinfo()), (r.Accounts, "/etc/passwd"), (r.Groups, "/etc/group")):
+        for kind, path in ((r.Mounts, _mountinfo()), (r.Accounts, _accounts("passwd")), (r.Groups, _accounts("group"))):
             try:
                 with open(path, "rb") as file:
                     records.append(kind(file.read(1 << 22)))
@@ -363,6 +363,12 @@ def _rows(data: bytes) -> list[bytes]:
 def _mountinfo() -> str:
     """The mounts of the host, which are not ours where a service manager or a container gives us others."""
     return "/proc/1/mountinfo" if os.access("/proc/1/mountinfo", os.R_OK) else "/proc/self/mountinfo"
+
+
+def _accounts(name: str) -> str:
+    """The host's file in /etc: ours, or in a container the one that is mounted for us (docs/deploying.md)."""
+    mounted = f"/host/etc/{name}"
+    return mounted if os.access(mounted, os.R_OK) else f"/etc/{name}"
 
 
 def _identity(row: bytes) -> tuple[int, int, int]:
