@@ -72,13 +72,21 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
     return reads, appends, config
 
 
+class NotGranted(Exception):
+    """The configuration's grants cannot be read, or are not valid; the message is one line."""
+
+
 def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], tuple[str, ...]]:
-    """Files, loaders and variables of the environment that the command line and the configuration grant."""
+    """Files, loaders and variables of the environment that the command line and the configuration grant.
+
+    Raises:
+        NotGranted: the configuration's cannot be had.
+    """
     reads, appends, config = named_paths(arguments)
     command = [sys.executable, "-I", "-S", str(HERE / "grants.py"), os.path.abspath(config or CONFIG)]
     child = subprocess.run(command + ["optional"] * (config is None), capture_output=True, text=True, check=False)
     if child.returncode:
-        fail(child.stderr.strip().splitlines()[-1] if child.stderr.strip() else f"{config or CONFIG}: cannot be read")
+        raise NotGranted(child.stderr.strip().splitlines()[-1] if child.stderr.strip() else f"{config or CONFIG}: cannot be read")
     section = json.loads(child.stdout)
     files = {name: Grant(g["path"], g["mode"]) for name, g in section["files"].items()}
     reads += [path for path in section["read"] if path not in map(os.path.abspath, reads)]
@@ -107,11 +115,14 @@ def statistics(*, for_writing: bool) -> int:
 class Supervisor:
     """Keeps one sensor running."""
 
-    def __init__(self, broker: Broker, command: list[str], uid: int, gid: int, environment: tuple[str, ...]) -> None:
-        """Starts nothing yet. Of the environment, the sensor gets the variables of these names too."""
+    def __init__(
+        self, broker: Broker, command: list[str], uid: int, gid: int, environment: tuple[str, ...], *, arguments: list[str]
+    ) -> None:
+        """Starts nothing yet. Of the environment, the sensor gets the variables of these names too; `arguments` say what is granted."""
         self._broker, self._command = broker, command
         self._uid, self._gid = uid, gid
         self._environment = environment
+        self._arguments = arguments
         self._stopping = False
         self._pid = 0
 
@@ -121,12 +132,26 @@ class Supervisor:
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._stopping = True
                     notify("STOPPING=1")
+                if number == signal.SIGHUP:
+                    self._grant()
                 if self._pid:
                     os.kill(self._pid, number)
 
-    def _one_life(self, restarts: int) -> int:
-        """Runs one sensor to its end; its wait status."""
-        self._pid, channel = spawn(self._command, self._uid, self._gid, dies_with_parent=True, extra=self._environment)
+    def _grant(self) -> None:
+        """Reads the grants again. Variables of the environment are for the next sensor: those of a process stay as they are."""
+        try:
+            files, loaders, self._environment = grants_of(self._arguments)
+        except (NotGranted, OSError) as e:
+            self._broker.keep_grants(str(e))  # the sensor says so, too
+            print(f"tiercel: {e}; the grants stay as they are", file=sys.stderr)
+        else:
+            self._broker.grant(files, loaders)
+
+    def _one_life(self, restarts: int, *, sensor: bool = True) -> int:
+        """Runs one sensor, or another command, to its end; its wait status."""
+        self._pid, channel = spawn(
+            self._command, self._uid, self._gid, dies_with_parent=True, extra=self._environment, patient=sensor
+        )  # fmt: skip
         poll = select.poll()
         poll.register(channel, select.POLLIN)
         poll.register(self._wakeup[0], select.POLLIN)
@@ -159,7 +184,7 @@ class Supervisor:
     def run_once(self) -> int:
         """One command as the sensor's user; its exit code."""
         self._catch_signals()
-        code = os.waitstatus_to_exitcode(self._one_life(0))
+        code = os.waitstatus_to_exitcode(self._one_life(0, sensor=False))
         return code if code >= 0 else 128 - code
 
     def run(self) -> int:
@@ -191,13 +216,16 @@ def main(arguments: list[str]) -> int:
     if user is None:
         fail(f"user {USER!r}: not found; create it with: useradd --system --no-create-home --shell /usr/sbin/nologin {USER}")
     uid, gid = user
-    files, granted, environment = grants_of(arguments) if arguments[:1] != ["status"] else ({}, (), ())  # works whatever the files say
+    try:
+        files, granted, environment = grants_of(arguments) if arguments[:1] != ["status"] else ({}, (), ())  # works whatever they say
+    except NotGranted as e:
+        fail(str(e))
     running = starts_sensor(arguments)
     journal = os.memfd_create("tiercel-journal", os.MFD_CLOEXEC)
     os.ftruncate(journal, JOURNAL_BYTES)
     broker = Broker(files=files, loaders=Loaders(SITE, granted), uid=uid, gid=gid, gifts=(journal, statistics(for_writing=running)))
     command = [sys.executable, "-P", "-m", "tiercel", *arguments]
-    supervisor = Supervisor(broker, command, uid, gid, environment)
+    supervisor = Supervisor(broker, command, uid, gid, environment, arguments=arguments)
     return supervisor.run() if running else supervisor.run_once()
 
 

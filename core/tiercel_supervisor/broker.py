@@ -29,6 +29,16 @@ class Broker:
         self._files, self._loaders = files, loaders
         self._uid, self._gid = uid, gid
         self._gifts = gifts
+        self._problem = ""
+
+    def grant(self, files: dict[str, Grant], loaders: tuple[str, ...]) -> None:
+        """Other grants from now on."""
+        self._files, self._problem = files, ""
+        self._loaders.grant(loaders)
+
+    def keep_grants(self, problem: str) -> None:
+        """The grants stay, since others cannot be had; the child is told why when it asks."""
+        self._problem = problem
 
     def tidy(self) -> None:
         """Lets go of what is not needed any more. Call it now and then."""
@@ -37,8 +47,10 @@ class Broker:
     def greet(self, channel: socket.socket, restarts: int) -> None:
         """First message to a new child: what it may ask for. What an earlier child had prepared is discarded."""
         self._loaders.discard_all()
-        grants = {name: g.mode for name, g in self._files.items()}
-        wire.send(channel, {"grants": grants, "restarts": restarts}, list(self._gifts))
+        wire.send(channel, {"grants": self._granted(), "restarts": restarts}, list(self._gifts))
+
+    def _granted(self) -> dict[str, str]:
+        return {name: grant.mode for name, grant in self._files.items()}
 
     def serve(self, channel: socket.socket) -> bool:
         """Answers one request; False if the child is gone."""
@@ -70,6 +82,8 @@ class Broker:
                     known = ", ".join(sorted(self._files)) or "none"
                     raise Refused(f"grant {name!r}: not in the configuration of root (granted: {known})")
                 return {}, {"file": open_granted(grant.path, grant.mode, self._uid, self._gid)}
+            case {"op": "grants"}:
+                return {"grants": self._granted(), "problem": self._problem}, {}
             case {"op": "prepare", "loader": str(name), "plan": dict(plan)}:
                 answer, made = self._loaders.prepare(name, plan)
                 return {"answer": answer}, made
@@ -87,4 +101,4 @@ class Broker:
             case {"op": "alive"}:
                 notify("READY=1", "WATCHDOG=1")
                 return {}, {}
-        raise Refused("request: not known (expected open, prepare, commit, discard, loaded or alive)")
+        raise Refused("request: not known (expected open, grants, prepare, commit, discard, loaded or alive)")

@@ -97,6 +97,10 @@ class Loaders:
         self._prepared: dict[str, _Prepared] = {}
         self._retired: list[tuple[float, int]] = []
 
+    def grant(self, names: tuple[str, ...]) -> None:
+        """Others may be started from now on; what was made stays."""
+        self._granted = names
+
     def kept(self, name: str) -> Kept | None:
         """(plan, answer, descriptors) of what is in force, if anything is."""
         return self._kept.get(name)

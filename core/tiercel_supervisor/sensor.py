@@ -32,7 +32,7 @@ def account() -> tuple[int, int] | None:
 
 
 def spawn(
-    command: list[str], uid: int, gid: int, *, dies_with_parent: bool, extra: tuple[str, ...] = ()
+    command: list[str], uid: int, gid: int, *, dies_with_parent: bool, extra: tuple[str, ...] = (), patient: bool = False
 ) -> tuple[int, socket.socket]:  # fmt: skip
     """Starts a command as another user, without capabilities, with a socket to this process as descriptor `CHANNEL`.
 
@@ -42,6 +42,7 @@ def spawn(
         gid: the user's group, its only one.
         dies_with_parent: it is told to end when this process ends.
         extra: names of variables that it gets of our environment, beside those that say how to print.
+        patient: signals that ask for something do not end it before it understands them.
 
     Returns:
         Its pid, and this side of the socket.
@@ -59,6 +60,9 @@ def spawn(
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
+            if patient:
+                for number in (signal.SIGHUP, signal.SIGUSR1):
+                    signal.signal(number, signal.SIG_IGN)
             os.setgroups([])
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)

@@ -78,7 +78,7 @@ class Files:
             OSError: the directory cannot be listed.
         """
         granted = self._granted_below(path)
-        if granted:
+        if granted and not _listable(path):
             return [each for each in granted if not each.name.endswith(TEST_SUFFIX)]
         if READ + absolute(path) in self._grants or not path.is_dir():  # a granted file may lie where this process cannot look
             return [path]
@@ -92,7 +92,7 @@ class Files:
             OSError: the directory cannot be listed.
         """
         granted = self._granted_below(directory)
-        if granted:
+        if granted and not _listable(directory):
             return granted
         try:
             files = [each for each in directory.iterdir() if each.suffix in SUFFIXES and not each.name.startswith(".")]
@@ -117,9 +117,13 @@ class Files:
         return [path]
 
     def _granted_below(self, path: Path) -> list[Path]:
-        """What the supervisor opens of a directory, by name."""
+        """What the supervisor opens of a directory, by name. It looked when it started: files may have come and gone since."""
         below = f"{READ}{absolute(path)}/"
         return [path / name for name in sorted(grant.removeprefix(below) for grant in self._grants if grant.startswith(below))]
+
+
+def _listable(directory: Path) -> bool:
+    return os.access(directory, os.R_OK | os.X_OK)
 
 
 def absolute(path: Path) -> str:

@@ -90,7 +90,7 @@ def read(path: pathlib.Path | None, *, files: Files) -> ConfigText:
 
 def load(
     text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
-    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (), plugins: PluginHost | None = None,
 ) -> tuple[Config, PluginHost]:  # fmt: skip
     """Parses a configuration, loads the plugins that it allows, and validates it against their schemas.
 
@@ -101,12 +101,15 @@ def load(
         validate: how to check it against the schema: in this process, or in a child.
         distributions: where to look for plugins; by default all that are installed.
         options: ``KEY=VALUE`` of the command line (`tiercel.config.overrides`).
+        plugins: those that are loaded already, whatever the file allows; None to load those that it allows.
 
     Raises:
         tiercel.ConfigError: with all problems of the file.
         tiercel.PluginError: two plugins clash.
     """
-    config, host, problems = examine(text, file, fragments, validate=validate, distributions=distributions, options=options)
+    config, host, problems = examine(
+        text, file, fragments, validate=validate, distributions=distributions, options=options, plugins=plugins
+    )
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
     return config, host
@@ -114,7 +117,7 @@ def load(
 
 def examine(
     text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
-    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (), plugins: PluginHost | None = None,
 ) -> tuple[Config, PluginHost, list[Diagnostic]]:  # fmt: skip
     """`load` for those who go on to look for more problems: returns those of the file, and then only its rule files, if any.
 
@@ -124,7 +127,7 @@ def examine(
         tiercel.ConfigError: it is no YAML, or does not say clearly which plugins may be loaded.
         tiercel.PluginError: two plugins clash.
     """
-    found = look(text, file, fragments, validate=validate, distributions=distributions, options=options)
+    found = look(text, file, fragments, validate=validate, distributions=distributions, options=options, plugins=plugins)
     if found.problems:
         names = found.document.value.get("rules_files")
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
@@ -157,14 +160,16 @@ class Look:
 
 def look(
     text: str, file: str, fragments: Sequence[tuple[str, str]] = (), *, validate: Validate,
-    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (),
+    distributions: Iterable[Distribution] | None = None, options: Sequence[str] = (), plugins: PluginHost | None = None,
 ) -> Look:  # fmt: skip
     """Parses a configuration, loads the plugins that it allows, and validates it; arguments and errors are those of `examine`."""
     document = overridden(merged(text, file, fragments), options)
     chosen = plugin_choice.choose(document)
-    plugins = PluginHost(allow=chosen.allow, deny=chosen.deny, paths=chosen.paths, distributions=distributions)
-    plugins.load()
-    problems = _refused_files(plugins, document, chosen.paths)
+    problems: list[Diagnostic] = []
+    if plugins is None:
+        plugins = PluginHost(allow=chosen.allow, deny=chosen.deny, paths=chosen.paths, distributions=distributions)
+        plugins.load()
+        problems = _refused_files(plugins, document, chosen.paths)
     document = dataclasses.replace(document, value=_normalised(document))
     if chosen.paths:
         document.value["plugins"] = {**document.value["plugins"], "paths": [str(path) for path in chosen.paths]}

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["collected_event_types", "configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
+__all__ = ["BUNDLE", "collected_event_types", "configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
 
 BUNDLE: Final = "bundle:"
+"""Beginning of an entry of ``rules_files`` that names a bundle of a plugin."""
 
 
 def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[str, str]]:

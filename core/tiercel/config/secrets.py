@@ -81,9 +81,14 @@ class Secrets:
     """
 
     def __init__(self, config: Config, *, host: Host, plugins: PluginHost) -> None:
-        self._grants = {grant.path: name for name, grant in config.grants.items() if grant.mode == "read"}
         self._host, self._plugins = host, plugins
         self._values: set[str] = set()
+        self._grants: dict[str, str] = {}
+        self.use(config)
+
+    def use(self, config: Config) -> None:
+        """From now on, the grants of another configuration lead to files."""
+        self._grants = {grant.path: name for name, grant in config.grants.items() if grant.mode == "read"}
 
     def values(self) -> tuple[str, ...]:
         """All secrets so far, for who hides them; long ones first, since one may be part of another."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiercel.config import build
 from tiercel.config.coverage import BLIND
-from tiercel.config.load import load, read
-from tiercel.config.model import Config, RunOptions, override
-from tiercel.config.rules import configured, load_rules, rule_texts, running
+from tiercel.config.files import absolute
+from tiercel.config.load import FRAGMENTS, load, read
+from tiercel.config.model import DEFAULT_FILE, Config, RunOptions, override
+from tiercel.config.rules import BUNDLE, configured, load_rules, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import Plan
 from tiercel.engine.planner import build as plan_rules
 from tiercel.errors import ConfigError
+from tiercel.runtime.changes import as_before
 from tiercel.runtime.paths import resolved
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Generation:
         source: its class.
         plan: the rules, planned.
         paths: literal paths of rules that lead elsewhere on this host -> where.
+        files: what it was read from: files, and directories whose files belong to it; some of them may not exist.
         notes: what the user should know, one line each.
     """
 
@@ -53,6 +57,7 @@ class Generation:
     source: type[Source]
     plan: Plan
     paths: Mapping[str, str]
+    files: tuple[Path, ...]
     notes: tuple[str, ...]
 
     @property
@@ -65,30 +70,39 @@ class Generation:
         return Engine(self.plan, matching=self.config.rule_matching, hostname=build.hostname(), origin=origin)  # type: ignore[arg-type]  # validated
 
 
-def prepare(options: RunOptions, *, number: int, files: Files) -> Generation:
+def prepare(options: RunOptions, *, number: int, files: Files, before: Generation | None = None) -> Generation:
     """Reads configuration and rules, loads the plugins, and plans.
 
     Args:
         options: the command line.
         number: of the generation.
         files: how files are read.
+        before: the generation in force; its plugins stay, and what else only a restart changes.
 
     Raises:
         tiercel.UserError: any of them is not valid; with all problems.
     """
-    config, plugins = load(*read(options.config_file, files=files), validate=apart, options=options.options)
+    known = None if before is None else before.plugins
+    config, plugins = load(*read(options.config_file, files=files), validate=apart, options=options.options, plugins=known)
     config = override(config, options)
+    kept: tuple[str, ...] = ()
+    if before is not None:
+        config, kept = as_before(config, before.config)
     loaded = load_rules(rule_texts(config, plugins, files=files), plugins)
     loaded = configured(loaded, config, plugins)
     rules = running(loaded, config)
     source_id, source = _source(config, plugins)
     paths: dict[str, str] = {}
+    resolved.cache_clear()  # links may lead elsewhere by now
     plan = _planned(rules, plugins, source, number=number, everything=options.capture_all, paths=paths)
-    return Generation(number, config, plugins, rules, source_id, source, plan, paths, (*_left_out(plugins), *_notes(loaded, rules)))
+    notes = (*kept, *_notes(loaded, rules))
+    return Generation(number, config, plugins, rules, source_id, source, plan, paths, _files(options, config), notes)
 
 
-def _left_out(plugins: PluginHost) -> tuple[str, ...]:
-    return tuple(f"plugin {plugin.name} of {plugin.owner} was left out: {plugin.reason}" for plugin in plugins.problems())
+def _files(options: RunOptions, config: Config) -> tuple[Path, ...]:
+    main = Path(absolute(options.config_file or DEFAULT_FILE))
+    rules = (Path(entry) for entry in config.rules_files or () if not entry.startswith(BUNDLE))
+    return (main, main.parent / FRAGMENTS, *rules)
 
 
 def _notes(loaded: RuleSet, rules: tuple[Rule, ...]) -> tuple[str, ...]:

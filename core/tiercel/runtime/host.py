@@ -64,6 +64,16 @@ class SupervisedHost(Host):
         """See `Host`."""
         self._ask({"op": "discard", "loader": loader})
 
+    def look_at_grants(self) -> str:
+        """Takes over what may be asked for by now: the supervisor reads that again when it gets SIGHUP.
+
+        Returns:
+            Why its last try failed, so that all is as it was; "" if it did not.
+        """
+        answer, _ = self._ask({"op": "grants"})
+        self.grants = answer["grants"]
+        return str(answer["problem"])
+
     def loaded(self, loader: str) -> Loaded | None:
         """See `Host`."""
         answer, descriptors = self._ask({"op": "loaded", "loader": loader})
@@ -87,6 +97,11 @@ class DirectHost(Host):
 
     def __init__(self, files: Mapping[str, tuple[str, str]]) -> None:
         """Takes the grants: name -> (path, mode)."""
+        self._files: Mapping[str, tuple[str, str]] = {}
+        self.use(files)
+
+    def use(self, files: Mapping[str, tuple[str, str]]) -> None:
+        """Other grants from now on."""
         self._files = dict(files)
 
     @property

@@ -40,6 +40,7 @@ from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.metrics import METRICS
 from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
+from tiercel.runtime.reload import Reloader
 from tiercel.runtime.statistics import Statistics
 from tiercel.runtime.upkeep import Upkeep
 from tiercel.spool.store import Spool
@@ -47,6 +48,8 @@ from tiercel.spool.store import Spool
 if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
     from tiercel.components.source import Decoder, Source
+    from tiercel.config.model import Config
+    from tiercel.runtime.generation import Generation
     from tiercel.runtime.recording import Sink
 
 __all__ = ["main"]
@@ -58,44 +61,88 @@ DRAIN_SECONDS: Final = 10.0
 NOT_YET: Final = Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
+class _Early:
+    """Takes SIGHUP before anything can be reloaded: what it is about may have been read already."""
+
+    def __init__(self) -> None:
+        self.came = False
+        signal.signal(signal.SIGHUP, self._note)
+
+    def _note(self, *_: object) -> None:
+        self.came = True
+
+
 class Sensor:
     """One run: built, opened, run, closed."""
 
-    def __init__(self, options: RunOptions, supervised: SupervisedHost | None) -> None:
+    def __init__(self, options: RunOptions, supervised: SupervisedHost | None, early: _Early) -> None:
         """Loads configuration, plugins and rules; opens nothing.
+
+        Args:
+            options: the command line.
+            supervised: the supervisor, if there is one.
+            early: whether SIGHUP came meanwhile.
 
         Raises:
             tiercel.UserError: any of them is not valid.
         """
-        self._options = options
+        self._options, self._early = options, early
         self._supervised = supervised
         self.internal = InternalAlerts(hostname=build.hostname())
-        files = Files(supervised, supervised.grants if supervised else ())
-        self.generation = prepare(options, number=1, files=files)
+        self.generation = prepare(options, number=1, files=self.files())
         config, plugins = self.generation.config, self.generation.plugins
-        self._host = supervised or DirectHost({n: (g.path, g.mode) for n, g in config.grants.items()})
+        self._host: SupervisedHost | DirectHost = supervised or DirectHost(_opened(config))
         self._secrets = Secrets(config, host=self._host, plugins=plugins)
-        self.logs = logs.install(config.log, secrets=self._secrets.values)
+        self.install_log(config)
         for note in self.generation.notes:
             _log.warning(note)
         self.source, self.decoder = self._build_source()
         self._sink: Sink | None = None
-        formatters = build.formatters(plugins, privileged=self._host)
-        parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters, "secrets": self._secrets}
         self.acks = Acks()
-        receivers = Receivers(
-            build.planned(plugins.outputs(), config.outputs, core=config.delivery, **parts),
-            build.planned(plugins.enrichers(), config.enrichers, core={}, **parts),
-        )
+        receivers = self.receivers(self.generation)
         report = self.internal.report
         spool = Spool(config.state_dir if options.capture is None else None, config.spool, report=report)
         self.delivery = Delivery(spool, receivers, self.acks, timeout=config.spool.deliver_timeout, report=report)
+        self._reloader: Reloader | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._failure: BaseException | None = None
         self.restarts = supervised.restarts if supervised else 0
         self.health = Health()
         self._statistics: Statistics | None = None
         routes = {"/metrics": self._metrics, "/status": self._status, "/healthz": self.health.alive, "/readyz": self.health.ready}
         self.endpoint = Endpoint(routes, self._host)
+
+    def files(self) -> Files:
+        """How files are read, with what root grants by now."""
+        return Files(self._supervised, self._supervised.grants if self._supervised else ())
+
+    def look_at_grants(self) -> str:
+        """See `SupervisedHost.look_at_grants`; "" without a supervisor."""
+        return "" if self._supervised is None else self._supervised.look_at_grants()
+
+    def use(self, config: Config) -> None:
+        """From now on, what is built opens files by the grants of another configuration."""
+        if isinstance(self._host, DirectHost):
+            self._host.use(_opened(config))
+        self._secrets.use(config)
+
+    def receivers(self, generation: Generation) -> Receivers:
+        """Outputs and enrichers of a generation, built, not opened.
+
+        Raises:
+            tiercel.UserError: one refuses its options, or a secret is missing.
+        """
+        config, plugins = generation.config, generation.plugins
+        formatters = build.formatters(plugins, privileged=self._host)
+        parts: dict[str, Any] = {"privileged": self._host, "formatters": formatters, "secrets": self._secrets}
+        return Receivers(
+            build.planned(plugins.outputs(), config.outputs, core=config.delivery, **parts),
+            build.planned(plugins.enrichers(), config.enrichers, core={}, **parts),
+        )
+
+    def install_log(self, config: Config) -> None:
+        """Logs as a configuration says."""
+        self.logs = logs.install(config.log, secrets=self._secrets.values)
 
     def _metrics(self) -> Answer:
         if self._statistics is None:
@@ -169,6 +216,11 @@ class Sensor:
             thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop)
+            if sink is None:
+                self._reloader = Reloader(self, detector, self._options)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            if self._early.came:
+                self._hang_up()
             loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
             if self._options.seconds is not None:
                 loop.call_later(self._options.seconds, self._stop)
@@ -202,6 +254,13 @@ class Sensor:
         else:
             _log.info("watching: %s; alerts to %s", watched(generation), destinations(generation))
 
+    def _hang_up(self) -> None:
+        if self._reloader is None:
+            _log.warning("nothing is reloaded while a capture is recorded")
+        else:
+            self._tasks.add(task := asyncio.ensure_future(self._reloader.reload("SIGHUP", grants=True)))
+            task.add_done_callback(self._tasks.discard)
+
     def _stop(self) -> None:
         self.acks.stop()
         self.source.stop()
@@ -216,10 +275,16 @@ class Sensor:
         loop.call_soon_threadsafe(ended.set)
 
 
+def _opened(config: Config) -> dict[str, tuple[str, str]]:
+    """The grants, for a host that opens files itself."""
+    return {name: (grant.path, grant.mode) for name, grant in config.grants.items()}
+
+
 def main(arguments: list[str]) -> int:
     """The exit code: 0 after an orderly end, 2 for a mistake of the user, 1 for ours."""
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    early = _Early()
     logs.install(Log())
     given = json.loads(arguments[0])
     options = RunOptions(
@@ -235,7 +300,7 @@ def main(arguments: list[str]) -> int:
         seconds=given["seconds"],
     )
     try:
-        asyncio.run(Sensor(options, connect()).run())
+        asyncio.run(Sensor(options, connect(), early).run())
     except UserError as e:
         for line in str(e).splitlines():
             _log.error("%s", line, extra=logs.PLAIN)

@@ -112,7 +112,8 @@ class SyscallDecoder(Decoder):
         self._settling.clear()
         for process in self.table.by_pid.values():
             process.judged = None  # what was judged by other rules is not judged
-            self._settle(process, 0)
+            if process.context:  # of what no iterator lists it is not known
+                self._settle(process, 0)
 
     def _renew(self) -> None:
         """Has a snapshot complete what is known of processes, as soon as one is to be had."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import socket
 from typing import Any
 
@@ -229,6 +230,51 @@ class TestVerdicts:
         born = image(pid=11, cgroup=9, cgroup2=501, group="/pids", group2="/docker-abc")
         got = [(e.process.pid, e.cgroups) for e in made.decode(batch(born, clock=200 * SECOND))]
         assert got == [(10, "unified=/system.slice"), (11, "pids=/pids unified=/docker-abc")]
+
+
+class TestAnotherPlan:
+    """What `replan` prepares, and its commit changes."""
+
+    def turned(self, kernel: Kernel, *, fields: list[str], judged: bool = True) -> Any:
+        made = decoder(kernel, plan(fields=fields))
+        list(made.decode(batch()))  # all are judged by the first plan
+        replan = made.replan(dataclasses.replace(plan(judged=judged), generation=2))
+        assert replan is not None
+        taken = kernel.taken
+        replan.commit()
+        assert kernel.taken - taken <= 1
+        return made
+
+    def test_all_are_judged_again_but_those_whose_context_is_not_known(self) -> None:
+        unlisted = r.Unlisted((20, 1, 5 * SECOND, b"thread", b""))
+        made = self.turned(Kernel(image("task"), unlisted), fields=["proc.name"])
+        assert [e.process.pid for e in made.decode(batch()) if e.wants_verdict] == [10]
+
+    def test_none_is_judged_by_a_plan_that_judges_nothing(self) -> None:
+        assert list(self.turned(Kernel(image("task")), fields=["proc.name"], judged=False).decode(batch())) == []
+
+    def test_what_only_the_new_plan_reads_comes_from_a_snapshot(self) -> None:
+        row = image("task")
+        line = r.CommandLine((10, 5, 1, b"cat\0-n\0"))
+        kernel = Kernel(row)
+        made = decoder(kernel, plan(fields=["proc.name"]))
+        replan = made.replan(dataclasses.replace(plan(), generation=2))
+        assert replan is not None
+        kernel.rows = [line, row]
+        replan.commit()
+        assert decode(made, opened(), read=lambda e: (e.image.name, e.image.cmdline, e.pending)) == [("cat", "cat -n", False)]
+
+    def test_records_of_the_earlier_plan_are_read_as_it_was(self) -> None:
+        made = decoder(Kernel(image("task")), plan(types=["openat"]))
+        replan = made.replan(dataclasses.replace(plan(types=["openat", "execve"]), generation=2))
+        assert replan is not None
+        replan.commit()
+        kinds = []
+        for number in (1, 2, 0):
+            each = batch(opened(), image(comm="sh", exec_id=number + 2))
+            each.generation = number
+            kinds.append([e.type for e in made.decode(each) if e.type])
+        assert kinds == [["openat"], ["openat", "execve"], ["openat", "execve"]]
 
 
 class TestPaths:

@@ -125,7 +125,7 @@ def test_only_names_of_grants(served: Served, name: str) -> None:
     ],
 )  # fmt: skip
 def test_unknown_requests(served: Served, request_: dict[str, Any]) -> None:
-    assert served.refusal(request_) == "request: not known (expected open, prepare, commit, discard, loaded or alive)"
+    assert served.refusal(request_) == "request: not known (expected open, grants, prepare, commit, discard, loaded or alive)"
 
 
 def test_the_path_and_mode_of_a_grant_are_roots(served: Served) -> None:

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from broker import Grant
+import wire
+from broker import Broker, Grant
+from loaders import Loaders
 
 main = importlib.import_module("tiercel_supervisor.__main__")
 
@@ -125,16 +129,59 @@ class TestGrantsOf:
         assert f"read:{tmp_path}/config.d/a.yaml" in files
 
     @pytest.mark.parametrize("text", ["grants: []", "a: ["])
+    @pytest.mark.usefixtures("as_root")
     def test_a_bad_configuration_is_one_line_and_code_2(self, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "conf").write_text(text)
         with pytest.raises(SystemExit) as caught:
-            main.grants_of(["run", "-c", "conf"])
+            main.main(["run", "-c", "conf"])
         assert caught.value.code == 2
         assert capsys.readouterr().err.startswith(f"tiercel: {Path.cwd()}/conf: ")
 
-    def test_a_configuration_that_others_can_write_grants_nothing(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_configuration_that_others_can_write_grants_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "conf").write_text("grants: {shadow: {path: /etc/shadow, mode: read}}")
         (tmp_path / "conf").chmod(0o666)
-        with pytest.raises(SystemExit):
+        with pytest.raises(main.NotGranted, match="must belong to root"):
             main.grants_of(["run", "-c", "conf"])
-        assert "must belong to root" in capsys.readouterr().err
+
+
+class TestAgain:
+    """What a supervisor does with SIGHUP."""
+
+    def make(self, tmp_path: Path) -> tuple[Any, Broker]:
+        (tmp_path / "conf").write_text("grants: {one: {path: /one, mode: read}}")
+        arguments = ["run", "-c", str(tmp_path / "conf"), "-r", str(tmp_path / "rules")]
+        (tmp_path / "rules").mkdir()
+        files, loaders, environment = main.grants_of(arguments)
+        broker = Broker(files=files, loaders=Loaders(tmp_path, loaders), uid=1, gid=1, gifts=())
+        return main.Supervisor(broker, [], 1, 1, environment, arguments=arguments), broker
+
+    def asked(self, broker: Broker) -> dict[str, Any]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            wire.send(theirs, {"op": "grants"})
+            assert broker.serve(ours)
+            return wire.receive(theirs)[0]
+
+    def test_the_grants_are_those_of_the_files_by_then(self, tmp_path: Path) -> None:
+        supervisor, broker = self.make(tmp_path)
+        read = {f"read:{tmp_path}/conf": "read"}
+        assert self.asked(broker) == {"grants": {"one": "read"} | read, "problem": "", "names": []}
+        (tmp_path / "conf").write_text("grants: {two: {path: /two, mode: append}}")
+        (tmp_path / "rules" / "new.yaml").touch()
+        assert "two" not in self.asked(broker)["grants"]
+        supervisor._grant()
+        grants = {"two": "append", f"read:{tmp_path}/rules/new.yaml": "read"} | read
+        assert self.asked(broker) == {"grants": grants, "problem": "", "names": []}
+
+    def test_a_broken_file_changes_nothing_and_says_why(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        supervisor, broker = self.make(tmp_path)
+        before = self.asked(broker)["grants"]
+        (tmp_path / "conf").write_text("grants: []")
+        supervisor._grant()
+        answer = self.asked(broker)
+        assert answer["grants"] == before
+        assert answer["problem"].startswith(f"{tmp_path}/conf: grants: not valid")
+        assert capsys.readouterr().err == f"tiercel: {answer['problem']}; the grants stay as they are\n"
+        (tmp_path / "conf").write_text("")
+        supervisor._grant()
+        assert self.asked(broker)["problem"] == ""
