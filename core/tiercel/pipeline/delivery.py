@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -172,6 +172,10 @@ class Delivery:
     def counters(self) -> Mapping[str, OutputCounters]:
         """Output -> its counters."""
         return {name: lane.counters() for name, lane in self._lanes.items()}
+
+    def own_counters(self) -> Mapping[str, Callable[[], Mapping[str, int]]]:
+        """Output -> its `tiercel.Output.counters`, to be called with care."""
+        return {name: lane.output.counters for name, lane in self._lanes.items() if lane.output is not None}
 
     def enricher_counters(self) -> Mapping[str, EnricherCounters]:
         """Enricher -> its counters."""

@@ -70,7 +70,11 @@ SPOOL_COUNTERS: Final = {
     "failures": "Transactions that the disk did not take.",
 }
 """Counters in `tiercel.spool.jobs.SpoolCounters` -> help."""
-SPOOL_GAUGES: Final = {"unsaved": "Alerts that are in memory only.", "bytes": "Bytes of alerts on the disk."}
+SPOOL_GAUGES: Final = {
+    "unsaved": "Alerts that are in memory only.",
+    "bytes": "Bytes of alerts on the disk.",
+    "max_bytes": "Bytes that there may be.",
+}
 """The other numbers in `tiercel.spool.jobs.SpoolCounters` -> help."""
 NANOSECONDS: Final = 1_000_000_000
 
@@ -105,11 +109,13 @@ METRICS: Final = (
     Metric("tiercel_field_quarantined", "gauge", "1 if a computed field is not called any more.", ("source", "field", "owner")),
     *(Metric(f"tiercel_output_{name}_total", "counter", text, ("output",)) for name, text in OUTPUT_COUNTERS.items()),
     *(Metric(f"tiercel_output_{name}", "gauge", text, ("output",)) for name, text in OUTPUT_GAUGES.items()),
+    Metric("tiercel_output_other_total", "counter", "Other counters of the output.", ("output", "counter")),
     *(Metric(f"tiercel_enricher_{name}_total", "counter", text, ("enricher",)) for name, text in ENRICHER_COUNTERS.items()),
     *(Metric(f"tiercel_enricher_{name}", "gauge", text, ("enricher",)) for name, text in ENRICHER_GAUGES.items()),
     *(Metric(f"tiercel_spool_{name}_total", "counter", text) for name, text in SPOOL_COUNTERS.items()),
     *(Metric(f"tiercel_spool_{name}", "gauge", text) for name, text in SPOOL_GAUGES.items()),
     Metric("tiercel_spool_failing", "gauge", "1 while the disk takes no alerts."),
+    Metric("tiercel_unreported_total", "counter", "Times that a plugin failed to say what it counts."),
     Metric("tiercel_internal_alerts_total", "counter", "Internal alerts.", ("rule",)),
     Metric("tiercel_internal_alerts_held_back_total", "counter", "Internal alerts that are only a number in a later one.", ("rule",)),
     Metric("tiercel_log_messages_total", "counter", "Messages of the log, those held back included.", ("level",)),
@@ -153,6 +159,9 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
             yield f"tiercel_output_{counter}_total", (output,), counters[counter]
         for gauge in OUTPUT_GAUGES:
             yield f"tiercel_output_{gauge}", (output,), counters[gauge]
+    for output, counters in values["output_values"].items():
+        for counter, value in counters.items():
+            yield "tiercel_output_other_total", (output, counter), value
     for enricher, counters in values["enrichers"].items():
         for counter in ENRICHER_COUNTERS:
             yield f"tiercel_enricher_{counter}_total", (enricher,), counters[counter]
@@ -164,6 +173,7 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
     for gauge in SPOOL_GAUGES:
         yield f"tiercel_spool_{gauge}", (), spool[gauge]
     yield "tiercel_spool_failing", (), bool(spool["problem"])
+    yield "tiercel_unreported_total", (), values["unreported"]
     for rule, counters in values["internal"].items():
         yield "tiercel_internal_alerts_total", (rule,), counters["reported"]
         yield "tiercel_internal_alerts_held_back_total", (rule,), counters["held_back"]

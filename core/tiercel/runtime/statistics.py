@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tiercel.runtime.metrics import samples
+from tiercel.runtime.reported import Reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,11 +51,12 @@ class Statistics:
         self._started = time.time()
         self._about = {"version": version("tiercel"), "python": platform.python_version(), "kernel": os.uname().release, "pid": os.getpid()}
         self._sensor, self._detector = sensor, detector
+        self._reported = Reported()
         self._written = b""
 
     def collect(self) -> Mapping[str, Any]:
         """All counters, ready for JSON."""
-        sensor = self._sensor
+        sensor, reported = self._sensor, self._reported
         return {
             **self._about,
             "started": self._started,
@@ -63,16 +65,18 @@ class Statistics:
             "generation": sensor.generation.number,
             "event_source": sensor.source.event_source,
             "source": type(sensor.source).name,
-            "types": sensor.source.counters(),
-            "decoder": sensor.decoder.counters(),
+            "types": reported.by_type(f"source {type(sensor.source).name}", sensor.source.counters),
+            "decoder": reported.numbers(f"decoder {type(sensor.decoder).name}", sensor.decoder.counters),
             "events": self._detector.events,
             "alerts": self._detector.alerts,
             "rules": {name: dataclasses.asdict(c) for name, c in self._detector.rule_counters().items()},
             "fields": {f"{s}:{n}": dataclasses.asdict(f) for (s, n), f in self._detector.field_failures().items()},
             "outputs": {name: dataclasses.asdict(c) for name, c in sensor.delivery.counters().items()},
+            "output_values": {name: reported.numbers(f"output {name}", asked) for name, asked in sensor.delivery.own_counters().items()},
             "enrichers": {name: dataclasses.asdict(c) for name, c in sensor.delivery.enricher_counters().items()},
             "spool": dataclasses.asdict(sensor.delivery.spool_counters()),
             "internal": {rule: dataclasses.asdict(c) for rule, c in sensor.internal.counters().items()},
+            "unreported": reported.failures,
             "log": dict(sensor.logs.counts),
             "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},
         }

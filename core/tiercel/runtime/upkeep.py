@@ -90,7 +90,7 @@ class Upkeep:
     def finish(self) -> None:
         """What is left to tell, at the end, before the outputs are closed."""
         sensor = self._sensor
-        self._losses.finish(sensor.source.counters(), sensor.generation.rules, sensor.source.event_source)
+        self._losses.finish(self._statistics.collect()["types"], sensor.generation.rules, sensor.source.event_source)
         sensor.internal.flush(final=True)
 
     def _fields(self, fields: Mapping[str, Mapping[str, Any]]) -> None:

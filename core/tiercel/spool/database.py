@@ -184,6 +184,11 @@ class Database:
         one = "(SELECT count(*) FROM alerts INDEXED BY alerts_by_priority WHERE priority = {} AND seq > ?1 AND seq <= ?2)"
         return int(self._connection.execute("SELECT " + "+".join(one.format(int(p)) for p in Priority), (after, to)).fetchone()[0])
 
+    def size(self, *, after: int) -> int:
+        """Bytes of the alerts with a number above `after`."""
+        one = "(SELECT total(size) FROM alerts INDEXED BY alerts_by_priority WHERE priority = {} AND seq > ?1)"
+        return int(self._connection.execute("SELECT " + "+".join(one.format(int(p)) for p in Priority), (after,)).fetchone()[0])
+
     def count_priority(self, priority: int, after: int, to: int) -> int:
         """`count` of one priority."""
         return int(

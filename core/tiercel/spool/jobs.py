@@ -41,6 +41,7 @@ class SpoolCounters:
         buried: dead letters that were kept.
         failures: transactions that the disk did not take.
         bytes: of alerts on the disk now.
+        max_bytes: how many there may be.
         problem: why the disk takes nothing now; "" if it does.
     """
 
@@ -54,6 +55,7 @@ class SpoolCounters:
     buried: int = 0
     failures: int = 0
     bytes: int = 0
+    max_bytes: int = 0
     problem: str = ""
 
 

@@ -14,6 +14,7 @@ from tiercel.spool.database import Database, DeadLetter
 from tiercel.spool.disk import ERRORS, Disk, Fate
 from tiercel.spool.jobs import Report, SpoolCounters
 from tiercel.spool.places import Places
+from tiercel.spool.pressure import Pressure
 from tiercel.spool.recent import Reader, Recent
 from tiercel.spool.room import SLACK, Room
 from tiercel.spool.rows import Row, encode, made
@@ -66,7 +67,8 @@ class Keeper:
         self._redeemed: list[int] = []
         self._told = ""
         self._next_chores = self._next_trim = self._next_words = 0.0
-        self._counters = SpoolCounters()
+        self._pressure = Pressure(settings.max_bytes, self.places, report)
+        self._counters = SpoolCounters(max_bytes=settings.max_bytes)
 
     def counters(self) -> SpoolCounters:
         """The counters; their object is the keeper's own. For any thread."""
@@ -298,6 +300,7 @@ class Keeper:
             horizon = _now() - round(self._settings.max_age * MICROSECONDS)
             while (removed := self._expire(database, horizon)) > 0:
                 self._counters.expired += removed
+            self._pressure.look(database)
             if now >= self._next_trim:
                 self._next_trim = now + TRIM_PAUSE
                 database.trim_dead(before=horizon, max_bytes=self._settings.max_bytes // DEAD_SHARE)

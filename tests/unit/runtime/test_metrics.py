@@ -40,6 +40,8 @@ def values() -> dict[str, Any]:
         "outputs": {"file/a": dataclasses.asdict(OutputCounters(sent=5, retries=1, dead=2, failures=3, quarantined=True))},
         "enrichers": {"lab": dataclasses.asdict(EnricherCounters(amended=4, failures=2, skipped=3))},
         "spool": dataclasses.asdict(SpoolCounters(stored=21, evicted=22, problem="disk full")),
+        "output_values": {"file/a": {"rotated": 31}},
+        "unreported": 32,
         "internal": {"Tiercel internal: events lost": dataclasses.asdict(InternalCounters(6, 8))},
         "log": {"warning": 11},
         "endpoint": {"address": "", "requests": 12, "refused": 13},
@@ -68,6 +70,7 @@ def test_samples(values: dict[str, Any]) -> None:
     assert value("tiercel_output_sent_total", output="file/a") == 5
     assert value("tiercel_output_quarantined", output="file/a") == 1
     assert value("tiercel_enricher_skipped_total", enricher="lab") == 3
+    assert value("tiercel_output_other_total", output="file/a", counter="rotated") == 31
     assert value("tiercel_spool_stored_total") == 21
     assert value("tiercel_spool_failing") == 1
     assert value("tiercel_internal_alerts_held_back_total", rule="Tiercel internal: events lost") == 8
