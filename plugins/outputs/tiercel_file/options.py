@@ -15,6 +15,7 @@ ROTATE: Final[Mapping[str, Any]] = {
             "type": "number",
             "minimum": 0.01,
             "maximum": 1000000,
+            "default": 100,
             "description": "Size of a file, in millions of bytes, before the next one begins.",
         },
         "every_hours": {
@@ -26,7 +27,6 @@ ROTATE: Final[Mapping[str, Any]] = {
         "keep": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 10, "description": "How many old files there are at most."},
         "compression": {"enum": ["none", "gzip", "zstd"], "default": "none", "description": "How old files are compressed."},
     },
-    "anyOf": [{"required": ["max_size_mb"]}, {"required": ["every_hours"]}],
     "additionalProperties": False,
 }
 

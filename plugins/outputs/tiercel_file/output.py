@@ -142,12 +142,10 @@ class File(Output):
         if self._rotation is None:
             return len(data)
         info = os.fstat(self._descriptor)
-        room, size = self._rotation.room(info.st_size), info.st_size
-        line = data.find(b"\n", at) + 1
-        if size and (self._rotation.is_over(info.st_mtime, time.time()) or (room is not None and line - at > room)) and self._rotate():
+        room, line = self._rotation.room(info.st_size), data.find(b"\n", at) + 1
+        over = line - at > room or self._rotation.is_over(info.st_mtime, time.time())
+        if info.st_size and over and self._rotate():
             room = self._rotation.room(0)
-        if room is None:
-            return len(data)
         return max(line, data.rfind(b"\n", at, at + room) + 1)
 
     def _rotate(self) -> bool:

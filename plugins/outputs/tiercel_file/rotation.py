@@ -33,7 +33,7 @@ class Rotation:
     """How a file is rotated.
 
     Attributes:
-        max_size: bytes of a file, a longer line excepted; 0 for no limit.
+        max_size: bytes of a file, a longer line excepted.
         every: seconds of a period since the epoch, of which a file has the alerts; 0 for no limit.
         keep: how many old files there are at most.
         compression: ``none``, ``gzip`` or ``zstd``.
@@ -48,7 +48,7 @@ class Rotation:
     def of(cls, options: Mapping[str, Any]) -> Self:
         """From a valid value of the option ``rotate``."""
         return cls(
-            max_size=int(options.get("max_size_mb", 0) * MEGABYTE),
+            max_size=int(options["max_size_mb"] * MEGABYTE),
             every=options.get("every_hours", 0) * HOUR,
             keep=options["keep"],
             compression=options["compression"],
@@ -58,9 +58,9 @@ class Rotation:
         """Whether what is written now belongs to another period than what was written last; both in seconds since the epoch."""
         return bool(self.every) and modified // self.every != now // self.every
 
-    def room(self, size: int) -> int | None:
-        """Bytes that may be added to a file of so many bytes; None for any number."""
-        return max(0, self.max_size - size) if self.max_size else None
+    def room(self, size: int) -> int:
+        """Bytes that may be added to a file of so many bytes."""
+        return max(0, self.max_size - size)
 
 
 def moved_name(path: Path, nanoseconds: int) -> Path:

@@ -101,7 +101,7 @@ def test_files_have_a_period(tmp_path: Path) -> None:
     ("modified", "now", "hours", "over"), [(0, HOUR - 1, 1, False), (HOUR - 1, HOUR, 1, True), (5, HOUR * 24, 24, True), (0, 1e9, 0, False)]
 )
 def test_periods_begin_at_midnight(modified: float, now: float, hours: int, over: bool) -> None:
-    assert Rotation(0, hours * HOUR, 1, "none").is_over(modified, now) is over
+    assert Rotation(1, hours * HOUR, 1, "none").is_over(modified, now) is over
 
 
 def test_so_many_are_kept(tmp_path: Path) -> None:
