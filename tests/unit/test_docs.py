@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -10,6 +11,7 @@ import os
 import re
 import sys
 import tomllib
+import unittest
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +31,7 @@ from tiercel.config.validate import validate
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
 from tiercel.plugins import PluginHost
+from tiercel.testing.outputs import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -125,6 +128,14 @@ def test_python_runs(page: Path, place: str, text: str, packages: Packages) -> N
     for hook in hooks:
         assert hasattr(hookspecs, hook), f"{place}: {hook} is no hook"
         assert list(getattr(module, hook)()), f"{place}: {hook} registers nothing"
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_output_with_a_test_passes_it(check: str, packages: Packages, tmp_path: Path) -> None:
+    [(place, text)] = [(place, text) for place, text in of_page(WRITING, "python") if "tiercel.testing.outputs" in text]
+    module = importlib.import_module(packages.package(place, text, WRITING))
+    with contextlib.suppress(unittest.SkipTest):
+        module.test_conforms(check, tmp_path)
 
 
 class Unread(Files):

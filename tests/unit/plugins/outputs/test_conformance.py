@@ -171,10 +171,10 @@ def test_outputs(output: str, check: str, tmp_path: Path) -> None:
 def test_syslog(way: str, check: str, receiver: Rsyslog, identity: Identity) -> None:
     before = len(lines(receiver.out))
     tls = {"ca_file": str(identity.ca), "certificate_file": str(identity.certificate), "key_file": str(identity.key)}
-    config: dict[str, Any] = {
+    configs: dict[str, dict[str, Any]] = {
         "unix": {"path": f"{receiver.socket}.local"},
         "tcp": {"transport": "tcp", "host": "127.0.0.1", "port": receiver.tcp},
         "tls": {"transport": "tls", "host": "127.0.0.1", "port": receiver.gtls, "tls": tls},
-    }[way]
+    }
     received = lambda: lines(receiver.out)[before:]  # noqa: E731
-    run(check, Syslog, Destination(config=config, received=received, stop=receiver.stop, start=receiver.start))
+    run(check, Syslog, Destination(config=configs[way], received=received, stop=receiver.stop, start=receiver.start))
