@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from tiercel.ruleset.model import SkippedRule
 
 __all__ = ["Examined", "command", "examine"]
-
-BUILT_IN: Final = "<built-in configuration>"
 
 
 @click.command("check", short_help="Validate configuration and rules; start nothing.")
@@ -119,7 +117,7 @@ def examine(setting: Setting, config_file: Path | None, rules: tuple[Path, ...],
     """Looks at configuration, components and rule files, and finds everything that is wrong with them."""
     from tiercel.config.load import ConfigText, read
     from tiercel.config.load import examine as examine_config
-    from tiercel.config.model import RunOptions, override
+    from tiercel.config.model import BUILT_IN, RunOptions, override
     from tiercel.config.rules import configured, load_rules, readable_texts, running
     from tiercel.config.validate import validate
 
@@ -183,7 +181,5 @@ def _build(config: Config, host: PluginHost, files: Files) -> list[Diagnostic]:
             try:
                 build(registry, {component_id: options}, privileged=privileged, formatters=known, secrets=secrets)
             except UserError as error:
-                where = config.file or BUILT_IN
-                missing = isinstance(error, SecretMissing)
-                problems.append(Diagnostic(where, 0, 0, "CONFIG", f"{section}.{component_id}: {error}", warning=missing))
+                problems.append(config.problem((section, component_id), str(error), warning=isinstance(error, SecretMissing)))
     return problems

@@ -42,6 +42,17 @@ class Origin(NamedTuple):
     column: int
     option: str = ""
 
+    def problem(self, path: Path, message: str) -> Diagnostic:
+        """A diagnostic about the value at a path, which is from here."""
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        if self.option:
+            return Diagnostic("<command line>", 0, 0, CODE, f"-o {self.option:.200}: {where}: {message}")
+        return Diagnostic(self.file, self.line, self.column, CODE, f"{where}: {message}" if where else message)
+
+    def __str__(self) -> str:
+        """``file:line:column`` or ``-o KEY``."""
+        return f"-o {self.option:.200}" if self.option else ":".join(str(each) for each in self[:3] if each)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -77,11 +88,11 @@ class Document:
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Diagnostic:
         """A diagnostic about the value at a path, or about its key."""
-        found = self.origin(path, at_key=at_key)
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        if found.option:
-            return Diagnostic("<command line>", 0, 0, CODE, f"-o {found.option:.200}: {where}: {message}")
-        return Diagnostic(found.file, found.line, found.column, CODE, f"{where}: {message}" if where else message)
+        return self.origin(path, at_key=at_key).problem(path, message)
+
+    def origins(self) -> dict[Path, Origin]:
+        """Where all is from, by path: the keys, and the values that have none."""
+        return {path: self.origin(path, at_key=True) for path in {**self.values, **self.options}}
 
 
 class _Reader:

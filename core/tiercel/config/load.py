@@ -10,7 +10,7 @@ from importlib.metadata import Distribution
 from typing import Any, Final, NamedTuple, Protocol
 
 from tiercel.config import grants, plugin_choice, routes
-from tiercel.config.document import CODE, MAX_LENGTH, Document
+from tiercel.config.document import CODE, MAX_LENGTH, Document, Origin, Path
 from tiercel.config.files import Files, why_unreadable
 from tiercel.config.fragments import merged
 from tiercel.config.keys import KEYS, OUTPUT_KEYS
@@ -132,8 +132,8 @@ def examine(
         names = found.document.value.get("rules_files")
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
         rules_files = tuple(names) if known and names else () if names is not None else None
-        return Config(file=file, rules_files=rules_files), found.plugins, found.problems
-    return _made(found.value(), file), found.plugins, _plain_secrets(found)
+        return Config(file=file, rules_files=rules_files, origins=found.document.origins()), found.plugins, found.problems
+    return _made(found.value(), file, found.document.origins()), found.plugins, _plain_secrets(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +199,16 @@ def _refused_files(host: PluginHost, document: Document, paths: Sequence[pathlib
     ]
 
 
-def _made(value: Mapping[str, Any], file: str) -> Config:
+def _made(value: Mapping[str, Any], file: str, origins: Mapping[Path, Origin]) -> Config:
     """The configuration of a valid value with defaults."""
     own: dict[str, Any] = {name: key.parse(value[name]) for name, key in KEYS.items() if name in value}
     outputs, delivery = {}, {}
     for component_id, options in value["outputs"].items():
         outputs[component_id] = {name: each for name, each in options.items() if name not in OUTPUT_KEYS}
         delivery[component_id] = {name: key.parse(options[name]) for name, key in OUTPUT_KEYS.items() if name in options}
-    return Config(file=file, sources=value["sources"], enrichers=value["enrichers"], outputs=outputs, delivery=delivery, **own)
+    return Config(
+        file=file, sources=value["sources"], enrichers=value["enrichers"], outputs=outputs, delivery=delivery, origins=origins, **own
+    )
 
 
 def _normalised(document: Document) -> dict[str, Any]:

@@ -12,7 +12,8 @@ __all__ = ["PRIORITY", "RULES_FILES", "RULE_MATCHING", "parse_priority"]
 RULES_FILES: Final[Mapping[str, Any]] = {
     "type": "array",
     "items": {"type": "string", "minLength": 1},
-    "description": "Rule files, directories of them, and bundles of plugins as bundle:NAME, in order. By default all bundles.",
+    "description": "Rule files, directories of them, and bundles of plugins as bundle:NAME, in order. "
+    "By default all bundles, and then the directory rules.d beside the file.",
     "examples": [["bundle:tiercel", "/etc/tiercel/rules.d"]],
 }
 RULE_MATCHING: Final[Mapping[str, Any]] = {

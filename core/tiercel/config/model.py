@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tiercel.alert import Priority
+from tiercel.config.document import Origin
+from tiercel.config.document import Path as Position
 from tiercel.config.endpoint import Endpoint
 from tiercel.config.files import absolute
 from tiercel.config.grants import Grant
@@ -17,13 +19,16 @@ from tiercel.config.losses import EventLoss
 from tiercel.config.plugin_choice import PluginChoice
 from tiercel.config.snapshots import Snapshots
 from tiercel.config.spool import SpoolSettings, default_state_dir
+from tiercel.errors import Diagnostic
 from tiercel.ruleset.extra_output import ExtraOutput
 from tiercel.ruleset.selection import Choice
 
-__all__ = ["DEFAULT_FILE", "Config", "RunOptions", "override"]
+__all__ = ["BUILT_IN", "DEFAULT_FILE", "Config", "RunOptions", "override"]
 
 DEFAULT_FILE: Final = Path("/etc/tiercel/tiercel.yaml")
 """Read if it exists and nothing else is named."""
+BUILT_IN: Final = "<built-in configuration>"
+"""Name of the configuration that has no file, in messages."""
 APPEND: Final = "append:"
 """Prefix of the grant that the supervisor makes of ``--output-file PATH``, followed by the absolute path."""
 
@@ -56,6 +61,7 @@ class Config:
         metrics_snapshots: when the counters are reported; None for never.
         labels: field -> value that every alert gets.
         delivery: output id -> the core's own options of that output (`tiercel.config.keys.OUTPUT_KEYS`).
+        origins: path in the file -> where that is from; what has no entry is a default, or part of what has one.
     """
 
     file: str = ""
@@ -77,6 +83,17 @@ class Config:
     metrics_snapshots: Snapshots | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     delivery: Mapping[str, Options] = field(default_factory=dict)
+    origins: Mapping[Position, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+    def origin(self, path: Position) -> Origin:
+        """Where the value at a path is from, or what it is part of; without a line, it is a default."""
+        while path and path not in self.origins:
+            path = path[:-1]
+        return self.origins[path] if path else Origin(self.file or BUILT_IN, 0, 0)
+
+    def problem(self, path: Position, message: str, *, warning: bool = False) -> Diagnostic:
+        """A diagnostic about the value at a path, which is valid by its schema."""
+        return dataclasses.replace(self.origin(path).problem(path, message), warning=warning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +138,10 @@ def override(config: Config, options: RunOptions) -> Config:
         path = absolute(options.output_file)
         grants[APPEND + path] = Grant(path, "append")
         outputs["file/output-file"] = {"grant": APPEND + path, "format": "json" if options.json else "text"}
+    origins = {path: at for path, at in config.origins.items() if path[:1] != ("rules_files",)} if options.rules else config.origins
     return dataclasses.replace(
         config,
+        origins=origins,
         outputs=outputs,
         grants=grants,
         rules_files=tuple(absolute(path) for path in options.rules) or config.rules_files,

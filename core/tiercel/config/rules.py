@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tiercel.config.document import CODE
 from tiercel.config.files import Files, why_unreadable
+from tiercel.config.model import DEFAULT_FILE
 from tiercel.errors import ConfigError, Diagnostic, UserError
 from tiercel.registry import suggest
 from tiercel.ruleset.codes import FILE_READ
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from tiercel.plugins import PluginHost
     from tiercel.ruleset.model import Rule, RuleSet
 
-__all__ = ["BUNDLE", "collected_event_types", "configured", "known_event_types", "load_rules", "readable_texts", "rule_texts", "running"]
+__all__ = [
+    "BUNDLE", "collected_event_types", "configured", "known_event_types", "load_rules", "readable_texts", "rule_paths", "rule_texts",
+    "running",
+]  # fmt: skip
 
 BUNDLE: Final = "bundle:"
 """Beginning of an entry of ``rules_files`` that names a bundle of a plugin."""
+LOCAL: Final = "rules.d"
+"""Directory beside the main file of the configuration, as ``config.d`` is."""
 
 
 def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[str, str]]:
@@ -40,22 +46,48 @@ def rule_texts(config: Config, host: PluginHost, *, files: Files) -> list[tuple[
 def readable_texts(config: Config, host: PluginHost, *, files: Files) -> tuple[list[tuple[str, str]], list[Diagnostic]]:
     """`rule_texts` for those who go on to look for more problems: what can be read, and what is wrong with the rest."""
     bundles = {bundle.name: bundle for bundle in host.rules()}
-    entries = config.rules_files if config.rules_files is not None else tuple(BUNDLE + name for name in bundles)
+    entries = _entries(config, bundles)
     found: list[tuple[str, str]] = []
     problems = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
         name = entry.removeprefix(BUNDLE)
         if entry.startswith(BUNDLE) and name not in bundles:
             known = ", ".join(bundles) or "none"
-            message = f'rules_files: unknown bundle "{name}"{suggest(name, bundles)}; known: {known}'
-            problems.append(Diagnostic(config.file or "<command line>", 0, 0, CODE, message))
+            message = f'unknown bundle "{name}"{suggest(name, bundles)}; known: {known}'
+            problems.append(config.problem(("rules_files", number), message))
             continue
         try:
             found += bundles[name].files() if entry.startswith(BUNDLE) else _read(Path(entry), files)
         except (OSError, UnicodeDecodeError, UserError) as error:
             where = str(getattr(error, "filename", None) or entry)
-            problems.append(Diagnostic(where, 0, 0, FILE_READ, f"cannot be read: {why_unreadable(error)}"))
+            origin = config.origin(("rules_files", number))
+            named = f"; named in {origin}" if origin.line or origin.option else ""
+            problems.append(Diagnostic(where, 0, 0, FILE_READ, f"cannot be read: {why_unreadable(error)}{named}"))
     return found, problems
+
+
+def rule_paths(config: Config) -> tuple[Path, ...]:
+    """Files and directories that rules are read from, whether they are there by now or not; bundles of plugins are none."""
+    if config.rules_files is None:
+        return (_local(config),)
+    return tuple(Path(entry) for entry in config.rules_files if not entry.startswith(BUNDLE))
+
+
+def _local(config: Config) -> Path:
+    """Where the rules of this host are, which nothing but people writes: behind those of plugins, unless ``rules_files`` says otherwise."""
+    return (Path(config.file) if config.file else DEFAULT_FILE).absolute().parent / LOCAL
+
+
+def _entries(config: Config, bundles: Iterable[str]) -> tuple[str, ...]:
+    """What ``rules_files`` says; by default all bundles, and the directory of this host's rules if there is one."""
+    if config.rules_files is not None:
+        return config.rules_files
+    directory = _local(config)
+    try:
+        own = [str(directory)] if directory.is_dir() else []
+    except OSError:
+        own = [str(directory)]  # who reads it says why that is not possible
+    return (*(BUNDLE + name for name in bundles), *own)
 
 
 def _read(path: Path, files: Files) -> list[tuple[str, str]]:
@@ -110,12 +142,15 @@ def configured(loaded: RuleSet, config: Config, host: PluginHost) -> RuleSet:
     Raises:
         tiercel.ConfigError: an addition is no format for a rule that it is for.
     """
-    where = config.file or "<built-in configuration>"
     rules, unused = select(loaded.rules, config.rules)
     rules, problems = with_extra_output(rules, config.append_output, host.fields())
     if problems:
-        raise ConfigError([Diagnostic(where, 0, 0, CODE, f"append_output{problem}") for problem in problems])
-    warnings = [Diagnostic(where, 0, 0, CODE, f"rules: {choice}: there is no such rule", warning=True) for choice in unused]
+        raise ConfigError([config.problem(("append_output", number, key), message) for number, key, message in problems])
+    warnings = [
+        config.problem(("rules", number), f"{choice}: there is no such rule", warning=True)
+        for number, choice in enumerate(config.rules)
+        if choice in unused
+    ]
     return dataclasses.replace(loaded, rules=rules, warnings=(*loaded.warnings, *warnings))
 
 

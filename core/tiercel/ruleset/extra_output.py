@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiercel.lang.formats import FormatError, FormatField, parse_format
 from tiercel.ruleset.model import ExtraField, Rule
@@ -12,7 +12,7 @@ from tiercel.ruleset.model import ExtraField, Rule
 if TYPE_CHECKING:
     from tiercel.lang.view import FieldsView
 
-__all__ = ["ExtraOutput", "with_extra_output"]
+__all__ = ["ExtraOutput", "Problem", "with_extra_output"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,23 @@ class ExtraOutput:
         return self.source in ("", rule.source) and self.rule in ("", rule.name) and set(self.tags) <= set(rule.tags)
 
 
-def with_extra_output(rules: Iterable[Rule], entries: Sequence[ExtraOutput], catalogue: FieldsView) -> tuple[tuple[Rule, ...], list[str]]:
+class Problem(NamedTuple):
+    """What is wrong with an entry.
+
+    Attributes:
+        number: of the entry.
+        key: of the entry, that is wrong.
+        message: what is wrong.
+    """
+
+    number: int
+    key: str
+    message: str
+
+
+def with_extra_output(
+    rules: Iterable[Rule], entries: Sequence[ExtraOutput], catalogue: FieldsView
+) -> tuple[tuple[Rule, ...], list[Problem]]:
     """Adds what the entries say, in their order.
 
     Args:
@@ -49,30 +65,31 @@ def with_extra_output(rules: Iterable[Rule], entries: Sequence[ExtraOutput], cat
         catalogue: the fields.
 
     Returns:
-        The rules, and what is wrong with entries, once for each entry and event source: ``[0].extra_output: ...``.
+        The rules, and what is wrong with entries, once for each entry and event source.
     """
-    problems: dict[str, None] = {}
+    problems: dict[Problem, None] = {}
     made = []
     for rule in rules:
         changed = rule
         for number, entry in enumerate(entries):
             if entry.means(rule):
-                changed = _changed(changed, entry, f"[{number}]", catalogue, problems)
+                changed = _changed(changed, entry, number, catalogue, problems)
         made.append(changed)
     return tuple(made), list(problems)
 
 
-def _changed(rule: Rule, entry: ExtraOutput, where: str, catalogue: FieldsView, problems: dict[str, None]) -> Rule:
+def _changed(rule: Rule, entry: ExtraOutput, number: int, catalogue: FieldsView, problems: dict[Problem, None]) -> Rule:
     """A rule with what an entry adds; what is wrong is left out and noted."""
     extra = list(rule.extra_fields)
     for name, text in entry.fields:
         try:
             output = parse_format(f"%{name}" if text is None else text, catalogue, rule.source)
         except FormatError as error:
-            problems[f'{where}.extra_fields "{name}": {error}'] = None
+            problems[Problem(number, "extra_fields", f'"{name}": {error}')] = None
             continue
         if text is None and not (len(output.parts) == 1 and isinstance(output.parts[0], FormatField) and output.parts[0].name):
-            problems[f'{where}.extra_fields "{name}": no field of event source {rule.source} (expected a name such as proc.name)'] = None
+            message = f'"{name}": no field of event source {rule.source} (expected a name such as proc.name)'
+            problems[Problem(number, "extra_fields", message)] = None
             continue
         extra.append(ExtraField(name=name, format=output, raw=text is None))
     added = f" {entry.output}" if entry.output else ""
@@ -83,7 +100,7 @@ def _changed(rule: Rule, entry: ExtraOutput, where: str, catalogue: FieldsView, 
         try:
             output = parse_format(f"{rule.output.text}{added}", catalogue, rule.source)
         except FormatError as error:
-            problems[f"{where}.extra_output: {error}"] = None
+            problems[Problem(number, "extra_output", str(error))] = None
     return replace(rule, output=output, extra_fields=tuple(extra))
 
 

@@ -13,7 +13,7 @@ from tiercel.config.coverage import BLIND
 from tiercel.config.files import absolute
 from tiercel.config.load import FRAGMENTS, load, read
 from tiercel.config.model import DEFAULT_FILE, Config, RunOptions, override
-from tiercel.config.rules import BUNDLE, configured, load_rules, rule_texts, running
+from tiercel.config.rules import configured, load_rules, rule_paths, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import Plan
@@ -101,8 +101,7 @@ def prepare(options: RunOptions, *, number: int, files: Files, before: Generatio
 
 def _files(options: RunOptions, config: Config) -> tuple[Path, ...]:
     main = Path(absolute(options.config_file or DEFAULT_FILE))
-    rules = (Path(entry) for entry in config.rules_files or () if not entry.startswith(BUNDLE))
-    return (main, main.parent / FRAGMENTS, *rules)
+    return (main, main.parent / FRAGMENTS, *rule_paths(config))
 
 
 def _notes(loaded: RuleSet, rules: tuple[Rule, ...]) -> tuple[str, ...]:

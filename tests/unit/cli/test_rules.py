@@ -104,6 +104,18 @@ class TestCheck:
         assert lines[condition + 1] == "      condition: evt.type = open and below_opt and lab.flag = 3 and lab.short contains x"
         assert lines[condition + 2] == " " * (4 + 47) + "^"
 
+    def test_choices_and_additions_are_told_with_their_place(self, run: Run, rules: Path, tmp_path: Path) -> None:
+        text = "sources: {lab: }\nrules_files: [rules.yaml]\nrules: [{disable: {rule: '*'}}, {enable: {rule: Gone}}]\n"
+        (tmp_path / "c.yaml").write_text(text)
+        assert run("check", "-c", "c.yaml").err.splitlines()[0] == (
+            'c.yaml:3:33: warning: rules[1]: enable rule "Gone": there is no such rule [CONFIG]'
+        )
+        (tmp_path / "c.yaml").write_text(text + "append_output:\n- extra_output: '%lab.exx'")
+        done = run("check", "-c", "c.yaml")
+        assert done.err.splitlines()[0].startswith("c.yaml:5:3: append_output[0].extra_output: ")
+        done = run("check", "-c", "c.yaml", "-o", "append_output[0].extra_output=%lab.ex")
+        assert done.err.splitlines()[0].startswith("<command line>: -o append_output[0].extra_output: append_output[0].extra_output: ")
+
     def test_json_has_places_and_codes(self, run: Run, rules: Path) -> None:
         rules.write_text(rules.read_text().replace("lab.flags = 3", "lab.flag = 3"))
         done = run("check", "-r", str(rules), "--json")

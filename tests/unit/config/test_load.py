@@ -230,10 +230,50 @@ class TestRules:
         with pytest.raises(ConfigError) as caught:
             rule_texts(config, host, files=Files())
         assert str(caught.value).splitlines() == [
-            '/etc/tiercel/t.yaml: rules_files: unknown bundle "lba" (did you mean "lab"?); known: lab',
-            f"{tmp_path}/no.yaml: cannot be read: No such file or directory",
-            f"{tmp_path}/neither.yaml: cannot be read: No such file or directory",
+            '/etc/tiercel/t.yaml:1:15: rules_files[0]: unknown bundle "lba" (did you mean "lab"?); known: lab',
+            f"{tmp_path}/no.yaml: cannot be read: No such file or directory; named in /etc/tiercel/t.yaml:1:29",
+            f"{tmp_path}/neither.yaml: cannot be read: No such file or directory; named in /etc/tiercel/t.yaml:1:{39 + len(str(tmp_path))}",
         ]
+
+    def test_what_the_command_line_names_is_named_nowhere_else(self, installed: list[Distribution], tmp_path: Path) -> None:
+        config, host = good("rules_files: [a.yaml]", installed)
+        with pytest.raises(ConfigError, match=r"no\.yaml: cannot be read: No such file or directory$"):
+            rule_texts(override(config, RunOptions(rules=(tmp_path / "no.yaml",))), host, files=Files())
+        config, host = load("", "t.yaml", validate=validate, distributions=installed, options=[f"rules_files=[{tmp_path}/no.yaml]"])
+        with pytest.raises(ConfigError, match=r"No such file or directory; named in -o rules_files$"):
+            rule_texts(config, host, files=Files())
+
+    def test_rules_of_this_host_come_behind_those_of_plugins(self, installed: list[Distribution], tmp_path: Path) -> None:
+        (tmp_path / "rules.d").mkdir()
+        for name in ("2.yaml", "1.yml", "1.test.yaml", "note.txt"):
+            (tmp_path / "rules.d" / name).write_text(name)
+        file = str(tmp_path / "t.yaml")
+        for text, expected in (
+            ("", ["a", "b", "1.yml", "2.yaml"]),
+            ("rules_files: [bundle:lab]", ["a", "b"]),
+            ("rules_files: [rules.d, bundle:lab]", ["1.yml", "2.yaml", "a", "b"]),
+        ):
+            config, host = load(text, file, validate=validate, distributions=installed)
+            assert [found for _, found in rule_texts(config, host, files=Files())] == expected
+
+    def test_rules_of_this_host_without_a_configuration(
+        self, installed: list[Distribution], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tiercel.config.rules.DEFAULT_FILE", tmp_path / "t.yaml")
+        (tmp_path / "rules.d").mkdir()
+        (tmp_path / "rules.d/own.yaml").write_text("own")
+        config, host = load("", "", validate=validate, distributions=installed)
+        assert [text for _, text in rule_texts(config, host, files=Files())] == ["a", "b", "own"]
+
+    def test_a_directory_of_rules_that_cannot_be_listed(self, installed: list[Distribution], tmp_path: Path) -> None:
+        class Locked(Files):
+            def expand(self, path: Path) -> list[Path]:
+                raise PermissionError(13, "Permission denied", str(path))
+
+        (tmp_path / "rules.d").mkdir()
+        config, host = load("", str(tmp_path / "t.yaml"), validate=validate, distributions=installed)
+        with pytest.raises(ConfigError, match=rf"^{tmp_path}/rules\.d: cannot be read: Permission denied$"):
+            rule_texts(config, host, files=Locked())
 
     def test_granted_files_are_read_through_the_host(self, tmp_path: Path) -> None:
         class Reader(Host):

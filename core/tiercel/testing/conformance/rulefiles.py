@@ -62,7 +62,7 @@ def _loaded(case: Case, setting: Setting) -> RuleSet:
     loaded = load(files, catalogue=setting.fields, sources=SOURCES, event_types=setting.event_types)
     rules, problems = with_extra_output(loaded.rules, entries, setting.fields)
     if problems:
-        raise RuleError([Diagnostic("append_output", 0, 0, "LOAD_ERR_COMPILE_OUTPUT", problem) for problem in problems])
+        raise RuleError([Diagnostic("append_output", 0, 0, "LOAD_ERR_COMPILE_OUTPUT", problem.message) for problem in problems])
     return replace(loaded, rules=rules)
 
 
