@@ -1,5 +1,6 @@
-/* Opens a file many times within a time: `storm PATH COUNT MILLISECONDS`. Every opening is spread evenly over the time, or comes later if the
- * machine does not manage. Prints how many succeeded and how many milliseconds it took. */
+/* Opens files many times within a time: `storm DIRECTORY FILES COUNT MILLISECONDS` opens DIRECTORY/0, /1, ... and begins again after FILES.
+ * Every opening is spread evenly over the time, or comes later if the machine does not manage. Prints how many succeeded and how many
+ * milliseconds it took. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,12 +17,14 @@ static long long now(void)
 
 int main(int argc, char **argv)
 {
-  if (argc != 4) return 64;
-  long count = atol(argv[2]), good = 0;
-  long long length = atoll(argv[3]) * 1000000, start = now();
+  if (argc != 5 || chdir(argv[1])) return 64;
+  long files = atol(argv[2]), count = atol(argv[3]), good = 0;
+  long long length = atoll(argv[4]) * 1000000, start = now();
   for (long i = 0; i < count; i++) {
+    char name[24];
+    snprintf(name, sizeof name, "%ld", i % files);
     while (now() < start + length * i / count) continue;
-    int fd = open(argv[1], O_RDONLY);
+    int fd = open(name, O_RDONLY);
     if (fd < 0) continue;
     good++;
     close(fd);
