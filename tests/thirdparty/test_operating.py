@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import urllib.request
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tests.thirdparty import test_pipeline
@@ -81,3 +84,59 @@ def test_snapshots_are_alerts(run: Callable[..., Running]) -> None:
     running = run(*ANY_PORT, "-o", "metrics_snapshots.interval=30s")
     [fields] = running.expect("Tiercel internal: metrics snapshot", seconds=40)
     assert fields["tiercel_rules"] == 3
+
+
+def test_a_reload_that_failed_is_an_alert_a_metric_and_a_line_of_the_status(
+    run: Callable[..., Running], folder: Path, queue: Queue, installation: Installation
+) -> None:
+    running = run(*ANY_PORT)
+    address = endpoint(running)
+    (folder / "rules.yaml").write_text("- rule: Broken\n  condition: shop.nosuch = 1\n")
+    running.process.send_signal(signal.SIGHUP)
+    [fields] = running.expect("Tiercel internal: reload failed")
+    assert "shop.nosuch" in str(fields["reload.errors"])
+    values = {(name, *dict(labels).values()): value for (name, labels), value in read(page(f"{address}/metrics")).items()}
+    assert values["tiercel_reloads_total", "failed"] == 1
+    assert values["tiercel_reload_last_ok",] == 0
+    shown = installation.tiercel("status", "--url", address).stdout
+    assert "! the last reload failed, generation 1 stays in force: " in shown
+    assert "shop.nosuch" in shown
+    queue.put(order("mallory", price=200_000))
+    running.expect("Large order")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A server that refuses, and quotes what it was told in confidence."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(400, f"refused {self.headers['X-Key']}")
+        self.end_headers()
+        self.wfile.write(f"{self.path} {self.headers['X-Key']} {self.headers['Authorization']}".encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_secrets_are_nowhere(run: Callable[..., Running], folder: Path, queue: Queue, installation: Installation) -> None:
+    """Not in the log, the metrics, the status, nor in internal alerts, though server and configuration give many occasions."""
+    secrets = {"PATH_SECRET": "hunter2-path", "KEY": "hunter2-key", "TOKEN": "hunter2-token"}
+    installation.environment |= secrets
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        (folder / "url").write_text(f"http://127.0.0.1:{server.server_port}/{secrets['PATH_SECRET']}")
+        installation.environment["URL"] = (folder / "url").read_text()
+        text = (folder / "tiercel.yaml").read_text()
+        more = "outputs:\n  http/oncall: {url: 'env:URL', bearer_token: 'env:TOKEN', headers: {X-Key: 'env:KEY'}}\n"
+        (folder / "tiercel.yaml").write_text(text.replace("outputs:\n", more))
+        running = run(*ANY_PORT, "-o", "log.level=debug")
+        address = endpoint(running)
+        queue.put(order("mallory", price=200_000))
+        running.expect("Tiercel internal: alerts refused")
+        everything = [running.text(), json.dumps(running.ledger())]
+        everything += [page(f"{address}/{name}").decode() for name in ("metrics", "status", "readyz")]
+        server.shutdown()
+    everything.append(running.stop())
+    assert "http/oncall" in everything[0]
+    for secret in secrets.values():
+        assert [text for text in everything if secret in text] == []

@@ -132,7 +132,7 @@ def _attention(values: Mapping[str, Any]) -> Iterator[str]:
         if failure["quarantined"]:
             readers = ", ".join(failure["rules"])
             yield f"field {name.partition(':')[2]} of {failure['owner']} is not called: {failure['error']}; read by: {readers}"
-    if error := values.get("reloads", {}).get("error"):
+    if (reloads := values.get("reloads")) and (error := reloads["error"]):
         yield f"the last reload failed, generation {values['generation']} stays in force: {error}"
 
 

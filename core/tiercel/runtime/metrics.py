@@ -87,6 +87,11 @@ METRICS: Final = (
     Metric("tiercel_process_threads", "gauge", "Threads of the sensor."),
     Metric("tiercel_process_open_fds", "gauge", "Open descriptors of the sensor."),
     Metric("tiercel_detect_heartbeat_age_seconds", "gauge", "Time since the detect thread last took a batch, an empty one included."),
+    Metric("tiercel_generation", "gauge", "Number of the generation of configuration and rules in force."),
+    Metric("tiercel_reloads_total", "counter", "Reloads: done, failed, or without anything new.", ("result",)),
+    Metric("tiercel_reload_last_ok", "gauge", "0 if the last reload failed, so that an older generation stays in force."),
+    Metric("tiercel_reload_last_success_time_seconds", "gauge", "When a generation last came into force, the first included; Unix time."),
+    Metric("tiercel_reload_last_seconds", "gauge", "How long the last reload took that put a generation in force."),
     Metric("tiercel_rules", "gauge", "Rules in force."),
     Metric("tiercel_source_events_seen_total", "counter", "Events of types that rules want, before any filter.", ("source", "type")),
     Metric("tiercel_source_events_passed_total", "counter", "Events that came up from the source.", ("source", "type")),
@@ -137,6 +142,13 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _process()
     if values["beat"] is not None:
         yield "tiercel_detect_heartbeat_age_seconds", (), max(0.0, time.monotonic() - values["beat"])
+    yield "tiercel_generation", (), values["generation"]
+    if (reloads := values["reloads"]) is not None:
+        for result in ("done", "unchanged", "failed"):
+            yield "tiercel_reloads_total", (result,), reloads[result]
+        yield "tiercel_reload_last_ok", (), reloads["last_ok"]
+        yield "tiercel_reload_last_success_time_seconds", (), reloads["last_success"]
+        yield "tiercel_reload_last_seconds", (), reloads["last_seconds"]
     yield "tiercel_rules", (), len(values["rules"])
     source = values["source"]
     for kind, counters in values["types"].items():

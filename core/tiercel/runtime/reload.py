@@ -78,6 +78,7 @@ class ReloadCounters:
         unchanged: those that found nothing new.
         failed: those that changed nothing because something was wrong.
         last_ok: the last one did not fail.
+        error: why it did; "" if not.
         last_success: when a generation last came into force, the first one included; seconds since the epoch.
         last_seconds: how long the last one took that put one in force; 0 before that.
     """
@@ -86,6 +87,7 @@ class ReloadCounters:
     unchanged: int = 0
     failed: int = 0
     last_ok: bool = True
+    error: str = ""
     last_success: float = dataclasses.field(default_factory=time.time)
     last_seconds: float = 0.0
 
@@ -217,6 +219,7 @@ class Reloader:
         if len(outcome.lines) > MAX_LINES:
             told.append(f"and {len(outcome.lines) - MAX_LINES} more")
         text = "; ".join(told)
+        counters.error = "" if outcome.ok else text
         if not outcome.ok:
             counters.failed += 1
             _log.error("%s (%s)", outcome.summary, why)

@@ -40,7 +40,7 @@ from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.metrics import METRICS
 from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
-from tiercel.runtime.reload import Reloader
+from tiercel.runtime.reload import ReloadCounters, Reloader
 from tiercel.runtime.statistics import Statistics
 from tiercel.runtime.upkeep import Upkeep
 from tiercel.spool.store import Spool
@@ -246,6 +246,11 @@ class Sensor:
                 self.source.close()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def reloads(self) -> ReloadCounters | None:
+        """Counters of reloads; None where nothing can be reloaded."""
+        return None if self._reloader is None else self._reloader.counters
 
     def _greet(self) -> None:
         generation = self.generation

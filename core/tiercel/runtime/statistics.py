@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tiercel.runtime.generation import Generation
     from tiercel.runtime.health import Health
     from tiercel.runtime.logs import Handler
+    from tiercel.runtime.reload import ReloadCounters
 
 __all__ = ["Statistics"]
 
@@ -41,6 +42,9 @@ class _Sensor(Protocol):
     endpoint: Endpoint
     health: Health
     restarts: int
+
+    @property
+    def reloads(self) -> ReloadCounters | None: ...
 
 
 class Statistics:
@@ -63,6 +67,7 @@ class Statistics:
             "restarts": sensor.restarts,
             "ready": sensor.health.parts(),
             "generation": sensor.generation.number,
+            "reloads": None if sensor.reloads is None else dataclasses.asdict(sensor.reloads),
             "event_source": sensor.source.event_source,
             "source": type(sensor.source).name,
             "types": reported.by_type(f"source {type(sensor.source).name}", sensor.source.counters),

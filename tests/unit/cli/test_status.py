@@ -20,7 +20,7 @@ from tests.unit.cli.conftest import Run
 
 VALUES: dict[str, Any] = {
     "version": "1.2", "pid": os.getpid(), "started": 0.0, "restarts": 2, "ready": {"outputs": True, "source": True, "detect": True},
-    "generation": 3, "event_source": "syscall", "source": "ebpf", "events": 70, "alerts": 5, "time": 1,
+    "generation": 3, "reloads": {"done": 2, "error": ""}, "event_source": "syscall", "source": "ebpf", "events": 70, "alerts": 5, "time": 1,
     "types": {"openat": {"seen": 100, "dropped_place": 60, "passed": 39, "lost": 4}, "connect": {"seen": 0, "lost": 0}},
     "rules": {"Reverse shell": {"matches": 4}, "Quiet": {"matches": 0}, "Web shell": {"matches": 12}},
     "fields": {"syscall:lab.x": {"owner": "tiercel-lab", "failures": 9, "quarantined": True, "error": "ValueError:\nbug", "rules": ["Quiet"]}},

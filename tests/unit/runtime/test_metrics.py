@@ -22,6 +22,7 @@ from tiercel.runtime.metrics import (
     SPOOL_GAUGES,
     samples,
 )
+from tiercel.runtime.reload import ReloadCounters
 from tiercel.spool.jobs import SpoolCounters
 
 
@@ -30,7 +31,8 @@ def values() -> dict[str, Any]:
     """What a sensor has counted, no counter being 0."""
     rule = RuleCounters(3, 2, 1, 10, 10, 10, 5, 2_000)
     return {
-        "version": "1.0", "python": "3.11.2", "kernel": "6.18", "pid": 1, "started": 1764000000.5, "restarts": 2, "generation": 1,
+        "version": "1.0", "python": "3.11.2", "kernel": "6.18", "pid": 1, "started": 1764000000.5, "restarts": 2, "generation": 4,
+        "reloads": dataclasses.asdict(ReloadCounters(done=41, unchanged=42, failed=43, last_ok=False, last_seconds=0.5)),
         "event_source": "syscall", "source": "ebpf", "events": 7, "alerts": 3, "beat": time.monotonic() - 1,
         "types": {"openat": {"seen": 100, "dropped_process": 10, "dropped_scalars": 20, "dropped_place": 30, "passed": 39, "lost": 1, "i386": 4}},
         "decoder": {"processes": 50},
@@ -71,6 +73,9 @@ def test_samples(values: dict[str, Any]) -> None:
     assert value("tiercel_output_quarantined", output="file/a") == 1
     assert value("tiercel_enricher_skipped_total", enricher="lab") == 3
     assert value("tiercel_output_other_total", output="file/a", counter="rotated") == 31
+    assert value("tiercel_generation") == 4
+    assert [value("tiercel_reloads_total", result=result) for result in ("done", "unchanged", "failed")] == [41, 42, 43]
+    assert value("tiercel_reload_last_ok") == 0
     assert value("tiercel_spool_stored_total") == 21
     assert value("tiercel_spool_failing") == 1
     assert value("tiercel_internal_alerts_held_back_total", rule="Tiercel internal: events lost") == 8
