@@ -7,12 +7,15 @@ import contextlib
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import Any, Self
+
+from aiohttp import web
 
 from tests.conftest import lacking
 
@@ -179,13 +182,58 @@ def rsyslog(directory: Path, identity: Identity) -> Iterator[Rsyslog]:
         made.stop()
 
 
+class WebServer:
+    """Takes alerts by POST, in a loop of its own: an output that stops its loop does not stop the server. Says 503 while it is `away`."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.away = threading.Event()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        data = await request.read()
+        if self.away.is_set():  # and repeats what should be secret
+            return web.Response(status=503, text=request.headers.get("Authorization", ""), headers={"Retry-After": "0"})
+        self.requests.append((dict(request.headers), data))
+        return web.Response()
+
+    async def _serve(self) -> None:
+        application = web.Application(client_max_size=1 << 26)
+        application.router.add_post("/{anything:.*}", self._handle)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._up.set()
+        await self._over.wait()
+        await runner.cleanup()
+
+    def records(self) -> list[bytes]:
+        """The alerts, one by one, whatever the requests held."""
+        found: list[bytes] = []
+        for _, data in list(self.requests):
+            found += [json.dumps(each).encode() for each in json.loads(data)] if data.startswith(b"[") else data.splitlines()
+        return found
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._up.wait(SECONDS)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(SECONDS)
+
+
 class Nginx:
     """nginx that demands client certificates, in front of another server."""
 
     def __init__(self, directory: Path, identity: Identity, behind: str) -> None:
         self.directory, self.port = directory, free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         paths = " ".join(f"{name}_temp_path {directory}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (directory / "nginx.conf").write_text(
             f"""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from tests.unit.plugins.outputs.servers import Authority, Identity, Rsyslog, rsyslog, until
+from tests.unit.plugins.outputs.servers import Authority, Identity, Rsyslog, WebServer, rsyslog, until
 from tiercel import Output
 from tiercel.testing.outputs import CHECKS, Destination, run
 from tiercel_file import File
@@ -97,41 +93,10 @@ def kept_program(directory: Path) -> Iterator[Destination]:
 
 
 @contextlib.contextmanager
-def web_server(body: str) -> Iterator[Destination]:
-    """In a loop of its own: an output that stops its loop does not stop the server."""
-    received: list[bytes] = []
-    down = threading.Event()
-    ready, done = threading.Event(), asyncio.Event()
-    found: list[tuple[int, asyncio.AbstractEventLoop]] = []
-
-    async def handle(request: web.Request) -> web.Response:
-        data = await request.read()
-        if down.is_set():
-            return web.Response(status=503, text=request.headers["Authorization"], headers={"Retry-After": "0"})
-        received.extend(json.dumps(each).encode() for each in json.loads(data)) if body == "array" else received.extend(data.splitlines())
-        return web.Response()
-
-    async def serve() -> None:
-        application = web.Application(client_max_size=1 << 26)
-        application.router.add_post("/{anything:.*}", handle)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        found.append((runner.addresses[0][1], asyncio.get_running_loop()))
-        ready.set()
-        await done.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(20)
-    [(port, loop)] = found
-    try:
-        config = {"url": f"http://127.0.0.1:{port}/h00k", "body": body, "bearer_token": "hunter2"}
-        yield Destination(config=config, received=lambda: list(received), stop=down.set, start=down.clear)
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(20)
+def http(body: str) -> Iterator[Destination]:
+    with WebServer() as server:
+        config = {"url": f"{server.url}/h00k", "body": body, "bearer_token": "hunter2"}
+        yield Destination(config=config, received=server.records, stop=server.away.set, start=server.away.clear)
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +117,9 @@ OUTPUTS: dict[str, tuple[type[Output], Made]] = {
     "stdout": (Stdout, stdout),
     "program": (Program, program),
     "program-kept": (Program, kept_program),
-    "http": (Http, lambda directory: web_server("alert")),
-    "http-lines": (Http, lambda directory: web_server("lines")),
-    "http-array": (Http, lambda directory: web_server("array")),
+    "http": (Http, lambda directory: http("alert")),
+    "http-lines": (Http, lambda directory: http("lines")),
+    "http-array": (Http, lambda directory: http("array")),
 }
 
 
