@@ -21,6 +21,7 @@ from tiercel.errors import ConfigError, RuleError, UserError
 __all__ = ["main"]
 
 COMMANDS: Final = {
+    "alerts": "List, show or follow the alerts that are kept.",
     "check": "Validate configuration and rules; start nothing.",
     "config": "Show what is in force, write a first file, import falco.yaml.",
     "doctor": "Say what this host lacks to run the sensor.",
@@ -33,6 +34,7 @@ COMMANDS: Final = {
     "rules": "List, explain, test and lint rules.",
     "run": "Detect, in the foreground, until interrupted.",
     "schema": "Print the JSON Schema of the configuration, or of rule files.",
+    "spool": "Show what waits for outputs; send it again, or give it up.",
     "status": "Say whether a sensor runs, and what it counts.",
 }
 USER_ERROR: Final = 2

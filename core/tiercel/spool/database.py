@@ -15,7 +15,7 @@ from typing import Any, Final
 from tiercel.alert import Alert, Priority
 from tiercel.spool.rows import OVERHEAD, Row, decode
 
-__all__ = ["NAME", "Database", "DeadLetter"]
+__all__ = ["NAME", "VERSION", "Database", "DeadLetter"]
 
 NAME: Final = "spool.db"
 VERSION: Final = 1
@@ -224,6 +224,12 @@ class Database:
         self.total -= size
         return self._connection.execute("DELETE FROM alerts WHERE seq <= ?", (to,)).rowcount
 
+    def remove_before(self, seq: int) -> int:
+        """Removes all alerts below a number; how many."""
+        count = self._connection.execute("DELETE FROM alerts WHERE seq < ?", (seq,)).rowcount
+        self.total = self._connection.execute("SELECT coalesce(sum(size), 0) FROM alerts INDEXED BY alerts_by_priority").fetchone()[0]
+        return count
+
     # ----------------------------------------------------------------------------------------------------------- outputs
     def cursor(self, output: str) -> int | None:
         """Number of the last alert that an output has; None if it is not known."""
@@ -286,6 +292,19 @@ class Database:
         """Removes dead letters that were delivered after all; not those that died again meanwhile."""
         self._connection.executemany("DELETE FROM dead WHERE number = ? AND again", [(number,) for number in numbers])
 
+    def mark_again(self, output: str, ids: Sequence[str]) -> int:
+        """Notes that dead letters are to be delivered again: of one output or of all (""), these ids or all; how many."""
+        return self._of_dead("UPDATE dead SET again = 1", output, ids)
+
+    def remove_dead(self, output: str, ids: Sequence[str]) -> int:
+        """Removes dead letters, chosen as by `mark_again`; how many."""
+        return self._of_dead("DELETE FROM dead", output, ids)
+
+    def _of_dead(self, what: str, output: str, ids: Sequence[str]) -> int:
+        marks = ",".join("?" * len(ids))
+        where = f" WHERE (? = '' OR output = ?) AND ({f'id IN ({marks})' if ids else 'TRUE'})"
+        return self._connection.execute(what + where, (output, output, *ids)).rowcount
+
     def trim_dead(self, *, before: int, max_bytes: int) -> int:
         """Removes dead letters from before a time (microseconds), and the oldest that are over a budget; how many."""
         return self._connection.execute(
@@ -293,6 +312,30 @@ class Database:
             " (SELECT number, sum(size) OVER (ORDER BY number DESC) AS total FROM dead) WHERE total > ?2), -1)",
             (before, max_bytes),
         ).rowcount
+
+    # ---------------------------------------------------------------------------------------------------------- requests
+    def ask(self, request: str) -> int:
+        """Leaves a request for who owns the spool; its number."""
+        return int(self._connection.execute("INSERT INTO requests (request) VALUES (?)", (request,)).lastrowid or 0)
+
+    def asked(self) -> list[tuple[int, str]]:
+        """Number and text of some requests that have no answer."""
+        return self._connection.execute(
+            "SELECT number, CAST(substr(request, 1, 65536) AS TEXT) FROM requests WHERE answer IS NULL ORDER BY number LIMIT 16"
+        ).fetchall()
+
+    def answer(self, number: int, answer: str) -> None:
+        """Answers a request."""
+        self._connection.execute("UPDATE requests SET answer = ? WHERE number = ?", (answer, number))
+
+    def answered(self, number: int) -> str | None:
+        """The answer to a request; None as long as there is none."""
+        found = self._connection.execute("SELECT answer FROM requests WHERE number = ?", (number,)).fetchone()
+        return None if found is None else found[0]
+
+    def withdraw(self, number: int) -> None:
+        """Removes a request."""
+        self._connection.execute("DELETE FROM requests WHERE number = ?", (number,))
 
     def checkpoint(self) -> None:
         """Writes the log back, and empties it if nobody reads it."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from tiercel.spool.database import NAME
 
-__all__ = ["SpoolError", "in_use", "lock", "move_aside", "prepare"]
+__all__ = ["InUseError", "SpoolError", "lock", "move_aside", "prepare"]
 
 LOCK: Final = "spool.lock"
 PARTS: Final = ("", "-wal", "-shm")
@@ -23,6 +23,10 @@ DAMAGED_KEPT: Final = 2
 
 class SpoolError(Exception):
     """The spool's directory cannot be used; the reason is for people."""
+
+
+class InUseError(SpoolError):
+    """Another process has it."""
 
 
 def prepare(directory: Path) -> None:
@@ -46,7 +50,8 @@ def lock(directory: Path) -> int:
     """Takes the spool for this process, as long as the descriptor is open.
 
     Raises:
-        SpoolError: another process has it, or the lock file cannot be made.
+        InUseError: another process has it.
+        SpoolError: the lock file cannot be made.
     """
     try:
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -58,17 +63,8 @@ def lock(directory: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         msg = f"{directory}: another sensor uses it; give each its own by state_dir"
-        raise SpoolError(msg) from error
+        raise InUseError(msg) from error
     return descriptor
-
-
-def in_use(directory: Path) -> bool:
-    """Whether a sensor uses the spool of a directory."""
-    try:
-        os.close(lock(directory))
-    except SpoolError:
-        return True
-    return False
 
 
 def move_aside(directory: Path) -> Path:

@@ -16,6 +16,7 @@ from tiercel.spool.jobs import Report, SpoolCounters
 from tiercel.spool.places import Places
 from tiercel.spool.pressure import Pressure
 from tiercel.spool.recent import Reader, Recent
+from tiercel.spool.requests import removes, serve
 from tiercel.spool.room import SLACK, Room
 from tiercel.spool.rows import Row, encode, made
 
@@ -282,20 +283,20 @@ class Keeper:
         self.places.detach(reader)
         self.keep([])
 
-    def chores(self) -> None:
-        """What is to be done from time to time."""
+    def chores(self) -> bool:
+        """What is to be done from time to time; whether there may be something new for outputs."""
         now = time.monotonic()
         if now < self._next_chores:
-            return
+            return False
         self._next_chores = now + CHORES_PAUSE
         disk = self._disk
         if disk.problem:
             if disk.ready():
                 self.keep([])
-            return
+            return False
         database = disk.database
         if database is None:
-            return
+            return False
         try:
             horizon = _now() - round(self._settings.max_age * MICROSECONDS)
             while (removed := self._expire(database, horizon)) > 0:
@@ -305,9 +306,25 @@ class Keeper:
                 self._next_trim = now + TRIM_PAUSE
                 database.trim_dead(before=horizon, max_bytes=self._settings.max_bytes // DEAD_SHARE)
                 database.forget_outputs(horizon)
+            return self._serve(database)
         except ERRORS as error:
             self._undo()
             self._worth_trying(disk.failed(error))
+            return False
+
+    def _serve(self, database: Database) -> bool:
+        """Does what commands ask for; whether one did."""
+        if not database.asked():
+            return False
+        self.keep([])  # so that what is on disk is all there is
+        if self._unsaved or self._disk.database is not database:
+            return False
+        with database.transaction():
+            done = [(text, serve(database, number, text)) for number, text in database.asked()]
+        for text, answer in done:
+            _log.info("spool: a command asked %s: %s", text, answer)
+        self.places.resync(database, removed=any(removes(text) for text, _ in done), last=self._last)
+        return True
 
     def _expire(self, database: Database, horizon: int) -> int:
         with database.transaction():

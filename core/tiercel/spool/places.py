@@ -150,6 +150,24 @@ class Places:
                     reader.memory.clear()
                     reader.behind = len(unsaved)
 
+    def resync(self, database: Database, *, removed: bool, last: int) -> None:
+        """A request has changed places, dead letters, or which alerts there are.
+
+        Args:
+            database: it is up to date.
+            removed: alerts are gone.
+            last: number of the last alert that is known.
+        """
+        for reader in self.readers.values():
+            place = database.cursor(reader.name)
+            with self._lock:
+                if place is not None and (removed or place != reader.cursor):
+                    reader.move(place)
+                reader.behind, reader.again = database.count(reader.cursor), database.count_again(reader.name)
+        if removed:
+            with self._lock:
+                self._recent.restart([], last)
+
     def file_lost(self) -> tuple[list[Row], Mapping[Reader, int]]:
         """A new file was begun: the alerts that are in memory, and what outputs have lost."""
         losses: dict[Reader, int] = {}

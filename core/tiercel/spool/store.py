@@ -136,7 +136,8 @@ class Spool:
             stopped = any(isinstance(job, Stop) for job in jobs)
             try:
                 self._work(jobs, last=stopped)
-                self._keeper.chores()
+                if self._keeper.chores():
+                    self._stored()
             except Exception:  # noqa: BLE001  a bug of ours must not end the thread that detection waits for
                 _log.exception("spool: a group of %d jobs failed", len(jobs))
         self._disk.close()

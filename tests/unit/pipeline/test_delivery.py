@@ -18,6 +18,7 @@ from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, Receivers
 from tiercel.pipeline.lanes import BROKEN_TRIES, QUARANTINES
 from tiercel.plugins import calls
+from tiercel.spool.requests import Request, request
 from tiercel.spool.store import Spool
 
 
@@ -82,7 +83,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(lanes, "FIRST_QUARANTINE", 0.01)
     monkeypatch.setattr(lanes, "LONGEST_QUARANTINE", 0.02)
-    monkeypatch.setattr(enriching, "DEADLINE", 0.05)
+    monkeypatch.setattr(enriching, "DEADLINE", 0.5)
 
 
 numbers = itertools.count()
@@ -218,6 +219,20 @@ def test_what_is_refused_for_good_is_a_dead_letter(run: Run) -> None:
     assert running.counters("one") == (1, 0, 2, 0)
     assert running.reports == ["alerts refused"]
     assert running.delivery.spool_counters().buried == 2
+
+
+def test_dead_letters_are_sent_again_when_somebody_wants_that(run: Run) -> None:
+    async def body(running: Running) -> None:
+        running.submit("a", "b")
+        await running.until(lambda: output.offered and running.delivery.spool_counters().buried)
+        assert run.folder is not None
+        assert await asyncio.to_thread(request, run.folder, Request("retry", "one")) == 2
+        await running.until(lambda: output.rules == ["a", "b"])
+
+    output = FakeOutput(Permanent("too large"))
+    assert run(body, {"one": output}).counters("one") == (2, 0, 2, 0)
+    assert run.folder is not None
+    assert request(run.folder, Request("purge dead letters")) == 0
 
 
 def test_only_those_that_an_output_names_are_refused(run: Run) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.unit.spool.conftest import Lab, alert, wait_for
 from tiercel.spool import disk, recent
 from tiercel.spool.database import NAME
@@ -30,7 +31,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder], check=False, capture_output=True).returncode:
-        pytest.skip("needs root, to mount a small file system")
+        lacking("needs root, to mount a small file system")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 
