@@ -127,16 +127,21 @@ def test_secrets_are_nowhere(run: Callable[..., Running], folder: Path, queue: Q
         (folder / "url").write_text(f"http://127.0.0.1:{server.server_port}/{secrets['PATH_SECRET']}")
         installation.environment["URL"] = (folder / "url").read_text()
         text = (folder / "tiercel.yaml").read_text()
-        more = "outputs:\n  http/oncall: {url: 'env:URL', bearer_token: 'env:TOKEN', headers: {X-Key: 'env:KEY'}}\n"
+        more = (
+            "outputs:\n  http/oncall: {url: 'env:URL', bearer_token: 'env:TOKEN', headers: {X-Key: 'env:KEY'}}\n"
+            "  program: {command: [/bin/sh, -c, 'echo no $KEY >&2; exit 65'], environment: {KEY: 'env:KEY'}}\n"
+        )
         (folder / "tiercel.yaml").write_text(text.replace("outputs:\n", more))
         running = run(*ANY_PORT, "-o", "log.level=debug")
         address = endpoint(running)
         queue.put(order("mallory", price=200_000))
-        running.expect("Tiercel internal: alerts refused")
+        running.expect("Tiercel internal: alerts refused", 2)
+        running.said("program: ")
         everything = [running.text(), json.dumps(running.ledger())]
         everything += [page(f"{address}/{name}").decode() for name in ("metrics", "status", "readyz")]
         server.shutdown()
     everything.append(running.stop())
     assert "http/oncall" in everything[0]
+    assert re.search(r"program: .*no \*\*\*$", everything[0], re.MULTILINE), everything[0]
     for secret in secrets.values():
         assert [text for text in everything if secret in text] == []

@@ -100,14 +100,17 @@ class _State:
 class InternalAlerts:
     """Takes reports from all threads."""
 
-    def __init__(self, *, hostname: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, hostname: str, clean: Callable[[str], str] = lambda text: text, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Keeps reports until `connect`.
 
         Args:
             hostname: name of this host, for the alerts.
+            clean: takes secrets out of texts, which may quote plugins and servers.
             clock: seconds, for the rate limit.
         """
-        self._hostname, self._clock = hostname, clock
+        self._hostname, self._clean, self._clock = hostname, clean, clock
         self._lock = threading.Lock()
         self._submit: Callable[[list[Alert]], None] | None = None
         self._early: list[Alert] = []
@@ -174,7 +177,8 @@ class InternalAlerts:
 
     def _make(self, rule: str, state: _State, message: str, priority: Priority, fields: Mapping[str, Any]) -> Alert:
         held_back, state.waiting, state.last = state.waiting, 0, None
-        found = dict(fields)
+        found = {name: self._cleaned(value) for name, value in fields.items()}
+        message = self._clean(message)
         if held_back:
             message = f"{message} (and {held_back} more like it that were held back)"
             found["internal.held_back"] = held_back
@@ -192,6 +196,11 @@ class InternalAlerts:
             tags=(SOURCE,),
             hostname=self._hostname,
         )
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._clean(value)
+        return [self._cleaned(each) for each in value] if isinstance(value, list | tuple) else value
 
     def _send(self, alerts: list[Alert]) -> None:
         """Not under the lock: who takes alerts may have something to report itself."""

@@ -148,23 +148,24 @@ class Handler(logging.Handler):
     def _emit(self, record: logging.LogRecord, kind: _Kind) -> None:
         held_back, kind.held_back, kind.last = kind.held_back, 0, None
         try:
-            message = _one_line(self._clean(record.getMessage()))
+            message = self.clean(record.getMessage())
             if held_back:
                 message += f" ({held_back} like it were held back)"
             trace = ""
             if record.exc_info:
                 lines = logging.Formatter().formatException(record.exc_info).splitlines()
-                trace = "\n".join(_one_line(self._clean(line)) for line in lines)
+                trace = "\n".join(self.clean(line) for line in lines)
             self._stream.write(self._write_line(record, message, trace) + "\n")
             self._stream.flush()
         except Exception:  # noqa: BLE001  nobody reads it, or arguments do not fit: never a reason to stop
             self.failures += 1
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """The text on one line and without secrets, for all that strangers' messages are shown in."""
         for secret in self._secrets():
             if len(secret) >= MIN_SECRET:
                 text = text.replace(secret, HIDDEN)
-        return SECRETS.sub(_hide, text)
+        return _one_line(SECRETS.sub(_hide, text))
 
     def _json(self, record: logging.LogRecord, message: str, trace: str) -> str:
         entry: dict[str, Any] = {
@@ -217,7 +218,9 @@ def install(settings: Log, *, secrets: Callable[[], Iterable[str]] = tuple) -> H
         if _installed is not None:
             root.removeHandler(_installed)
             _installed.tell(final=True)
+        counts = {} if _installed is None else _installed.counts
         _installed = Handler(sys.stderr, settings, secrets=secrets)
+        _installed.counts |= counts
         root.addHandler(_installed)
         root.setLevel(logging.WARNING)
         logging.getLogger("tiercel").setLevel(settings.level.upper())

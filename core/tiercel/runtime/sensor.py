@@ -88,12 +88,12 @@ class Sensor:
         """
         self._options, self._early = options, early
         self._supervised = supervised
-        self.internal = InternalAlerts(hostname=build.hostname())
         self.generation = prepare(options, number=1, files=self.files())
         config, plugins = self.generation.config, self.generation.plugins
         self._host: SupervisedHost | DirectHost = supervised or DirectHost(_opened(config))
         self._secrets = Secrets(config, host=self._host, plugins=plugins)
         self.install_log(config)
+        self.internal = InternalAlerts(hostname=build.hostname(), clean=self.logs.clean)
         for note in self.generation.notes:
             _log.warning(note)
         self.source, self.decoder = self._build_source()

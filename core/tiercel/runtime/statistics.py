@@ -61,7 +61,7 @@ class Statistics:
     def collect(self) -> Mapping[str, Any]:
         """All counters, ready for JSON."""
         sensor, reported = self._sensor, self._reported
-        return {
+        values = {
             **self._about,
             "started": self._started,
             "restarts": sensor.restarts,
@@ -85,6 +85,9 @@ class Statistics:
             "log": dict(sensor.logs.counts),
             "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},
         }
+        for part, key in _quoting(values):
+            part[key] = sensor.logs.clean(part[key])
+        return values
 
     def samples(self) -> Iterator[Sample]:
         """All metrics: the counters, and what is only looked at when somebody asks."""
@@ -117,3 +120,11 @@ class Statistics:
         for name, counters in values["outputs"].items():
             lines.append(f"output {name}: " + ", ".join(f"{k} {v}" for k, v in counters.items() if v))
         return "\n".join(lines)
+
+
+def _quoting(values: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where there are texts that may quote plugins and servers."""
+    yield from ((failure, "error") for failure in values["fields"].values())
+    yield values["spool"], "problem"
+    if values["reloads"] is not None:
+        yield values["reloads"], "error"

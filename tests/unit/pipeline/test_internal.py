@@ -171,3 +171,13 @@ def test_reports_name_rules_of_the_table(repository: Path) -> None:
                 and re.fullmatch("Tiercel internal: [a-z ]+[a-z]", node.value)
             }
     assert named <= set(RULES)
+
+
+def test_secrets_are_taken_out() -> None:
+    sent: list[Alert] = []
+    internal = InternalAlerts(hostname="", clean=lambda text: text.replace("hunter2", "***"))
+    internal.connect(sent.extend)
+    internal.report(LOST, "x hunter2", fields={"a": "hunter2", "b": ["hunter2", 3], "c": 4})
+    [alert] = sent
+    assert "hunter2" not in repr(alert)
+    assert (alert.fields["b"], alert.fields["c"]) == (["***", 3], 4)
