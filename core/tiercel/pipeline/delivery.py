@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tiercel.alert import Alert
 from tiercel.errors import UserError
 from tiercel.pipeline.amending import Amender
+from tiercel.pipeline.condition import OutputCounters
 from tiercel.pipeline.enriching import Attendant, EnricherCounters
-from tiercel.pipeline.lanes import Lane, OutputCounters
+from tiercel.pipeline.lanes import Lane
 from tiercel.plugins.building import BuildError
 from tiercel.spool.jobs import Report, SpoolCounters, say_nothing
 

@@ -13,11 +13,11 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tiercel.errors import Permanent, Retry, UserError
-from tiercel.pipeline.rollup import Shaper, ShaperCounters
+from tiercel.pipeline.condition import Condition, OutputCounters
+from tiercel.pipeline.rollup import Shaper
 from tiercel.pipeline.routing import Router
 from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
 from tiercel.spool.disk import ERRORS
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tiercel.spool.recent import Reader
     from tiercel.spool.store import Spool
 
-__all__ = ["Lane", "OutputCounters"]
+__all__ = ["Lane"]
 
 BATCH: Final = 500
 """Alerts that an output gets at once, at most."""
@@ -49,45 +49,8 @@ OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 5.0
 MICROSECOND: Final = 1000
 """Nanoseconds: `Row.seq` is the time at which an alert came, in microseconds."""
-DOWN_SECONDS: Final = 30.0
-"""Seconds without success after which an output counts as down."""
-
-DOWN: Final = "Tiercel internal: output down"
-RECOVERED: Final = "Tiercel internal: output recovered"
-REFUSED: Final = "Tiercel internal: alerts refused"
-QUARANTINED: Final = "Tiercel internal: plugin quarantined"
-RESTORED: Final = "Tiercel internal: plugin restored"
 
 _log = logging.getLogger("tiercel.delivery")
-
-
-@dataclass(slots=True)
-class OutputCounters(ShaperCounters):
-    """Counters of one output: alerts, but for those named otherwise. Those of the base are about routing, roll-ups and rate limits.
-
-    Attributes:
-        sent: accepted.
-        retries: deliveries that were not accepted, to be tried again.
-        timeouts: those of them that took too long.
-        failures: calls that raised what they should not.
-        dead: never accepted; dead letters.
-        evicted: removed from the spool before they were delivered.
-        behind: in the spool, not delivered yet.
-        lag_seconds: age of the oldest of those.
-        quarantined: it is left alone for a while.
-        opened: it is open.
-    """
-
-    sent: int = 0
-    retries: int = 0
-    timeouts: int = 0
-    failures: int = 0
-    dead: int = 0
-    evicted: int = 0
-    behind: int = 0
-    lag_seconds: float = 0.0
-    quarantined: bool = False
-    opened: bool = False
 
 
 class Lane:
@@ -106,10 +69,10 @@ class Lane:
         self.name, self.planned = name, planned
         self.output = planned.component
         self.idle = asyncio.Event()
-        self.failing = False
-        self._spool, self._timeout, self._report = spool, timeout, report
+        self._spool, self._timeout = spool, timeout
         self._reader: Reader
         self._counters = OutputCounters()
+        self._condition = Condition(name, self._counters, report)
         self._amender: Amender
         self._new = asyncio.Event()
         self._nudged = asyncio.Event()
@@ -119,8 +82,6 @@ class Lane:
         self._epoch = -1
         self._ending = False
         self._first: Alert | None = None
-        self._down_since: float | None = None
-        self._told_down = False
 
     # ------------------------------------------------------------------------------------------------------- for Delivery
     async def open(self) -> None:
@@ -198,6 +159,11 @@ class Lane:
         counters.evicted, counters.behind = reader.evicted, max(0, reader.behind)
         counters.lag_seconds = 0.0 if first is None else round(max(0.0, time.time() - first.time / 1e9), 3)
         return counters
+
+    @property
+    def failing(self) -> bool:
+        """Its last delivery was not accepted."""
+        return self._condition.failing
 
     @property
     def _output(self) -> Output:
@@ -302,7 +268,7 @@ class Lane:
         """Tries to open the output until that works, each time another instance: each is opened once at most."""
         pause = FIRST_PAUSE
         while not self._counters.opened:
-            self.failing = True
+            self._condition.failing = True
             await self._rest(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
             await self.close()
@@ -313,7 +279,7 @@ class Lane:
                 _raise_own(error)
                 self._counters.retries += 1
                 self._is_down(error)
-        self._works()
+        self._condition.works()
 
     async def _deliver(self, alerts: Sequence[Alert]) -> None:
         """Returns when each alert was accepted, or is a dead letter."""
@@ -334,7 +300,7 @@ class Lane:
                     quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
                     continue
                 wish = error.after if isinstance(error, Retry) else None
-                await self._rest(pause if wish is None else min(max(0.0, wish), LONGEST_WISH))
+                await (self._rest(pause) if wish is None else self._rest(min(max(0.0, wish), LONGEST_WISH), at_least=True))
                 pause = min(LONGEST_PAUSE, 2 * pause)
                 continue
             except Permanent as error:
@@ -342,6 +308,7 @@ class Lane:
                 refused = part if error.refused is None else [alert for alert in part if alert.id in error.refused]
                 self._counters.sent += len(part) - len(refused)
                 self._bury(refused, str(error))
+                self._condition.works()
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  of a plugin
                 _raise_own(error)
                 self._counters.failures += 1
@@ -366,50 +333,26 @@ class Lane:
                 parts.pop()
                 self._counters.sent += len(part)
                 broken = quarantines = 0
-                if self.failing:
-                    self._works()
+                self._condition.works()
             pause = FIRST_PAUSE
 
     async def _quarantine(self, seconds: float, what: str) -> None:
-        message = f"output {self.name} {what}; it is tried again in {seconds:.0f} s, its alerts wait"
-        _log.error("%s", message)
-        self._report(QUARANTINED, message, fields={"output.id": self.name})
-        self._counters.quarantined = self.failing = True
+        self._condition.quarantined(what, seconds)
         await self._rest(seconds)
 
     def _bury(self, alerts: Sequence[Alert], reason: str) -> None:
-        if not self._counters.dead:
-            _log.error("output %s: refused an alert: %s; see tiercel spool dead-letters", self.name, reason)
-        self._counters.dead += len(alerts)
         self._spool.bury(self._reader, alerts, reason)
-        if all(alert.source != "internal" for alert in alerts):  # or it would refuse what says so, and so on
-            self._report(REFUSED, f"output {self.name}: {reason}", fields={"output.id": self.name, "output.dead": self._counters.dead})
+        tell = all(alert.source != "internal" for alert in alerts)  # or it would refuse what says so, and so on
+        self._condition.refused(len(alerts), reason, tell=tell)
 
     def _is_down(self, error: BaseException) -> None:
-        now = time.monotonic()
-        if self._down_since is None:
-            self._down_since = now
-            _log.warning("output %s: %s; trying again until it works", self.name, _words(error))
-        self.failing = True
-        if not self._told_down and now - self._down_since >= DOWN_SECONDS:
-            self._told_down = True
-            message = f"output {self.name} has accepted nothing for {now - self._down_since:.0f} s: {_words(error)}"
-            self._report(DOWN, message, fields={"output.id": self.name, "output.behind": self._reader.behind})
+        self._condition.down(_words(error), behind=self._reader.behind)
 
-    def _works(self) -> None:
-        counters = self._counters
-        _log.info("output %s: works again", self.name)
-        if self._told_down:
-            self._report(RECOVERED, f"output {self.name} accepts alerts again", fields={"output.id": self.name})
-        if counters.quarantined:
-            self._report(RESTORED, f"output {self.name} accepts alerts again", fields={"output.id": self.name})
-        self._down_since, self._told_down, self.failing, counters.quarantined = None, False, False, False
-
-    async def _rest(self, seconds: float) -> None:
-        """Waits a little less or more, so that not all sensors come back to a server at once; not longer than until `reopen`."""
+    async def _rest(self, seconds: float, *, at_least: bool = False) -> None:
+        """Waits a little more, or less, so that not all sensors come back to a server at once; not longer than until `reopen`."""
         self._nudged.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds * random.uniform(0.75, 1.25)):  # noqa: S311  not secret
+            async with asyncio.timeout(seconds * random.uniform(1.0 if at_least else 0.75, 1.25)):  # noqa: S311  not secret
                 await self._nudged.wait()
 
 

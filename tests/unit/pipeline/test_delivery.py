@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,36 @@ def test_a_retry_keeps_the_order(run: Run) -> None:
     running = run(body, {"one": output})
     assert output.offered == [["a"], ["a"], ["a"], ["b"]]
     assert running.counters("one") == (2, 2, 0, 0)
+
+
+def test_an_output_is_left_alone_for_as_long_as_it_asks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: low)
+
+    async def body(running: Running) -> None:
+        running.submit("a")
+        await running.until(lambda: output.accepted)
+        assert asyncio.get_running_loop().time() - begin >= 4 * 0.1
+
+    begin = time.monotonic()
+    output = FakeOutput(*(Retry("busy", after=0.1) for _ in range(4)))
+    run(body, {"one": output})
+
+
+def test_an_output_that_refuses_an_alert_after_a_failure_works_again(run: Run) -> None:
+    async def body(running: Running) -> None:
+        running.submit("a")
+        await running.until(lambda: running.delivery.counters()["one"].dead)
+        running.submit("b")  # `finish` waits for it: the output is not failing any more
+        gate.set()
+
+    gate = asyncio.Event()
+
+    async def slowly() -> None:
+        await gate.wait()
+        await asyncio.sleep(0.2)
+
+    output = FakeOutput(Retry("busy"), Permanent("too large"), slowly())
+    assert run(body, {"one": output}).counters("one") == (1, 1, 1, 0)
 
 
 def test_what_is_refused_for_good_is_a_dead_letter(run: Run) -> None:
