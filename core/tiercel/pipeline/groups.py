@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
+
 from tiercel.alert import Alert, Priority
 
-__all__ = ["COUNT", "FIRST", "LAST", "OVERFLOW", "RULES", "Group", "Windows", "key_of"]
+__all__ = ["COUNT", "FIRST", "LAST", "OVERFLOW", "RULES", "Group", "Windows", "as_json", "dump_alert", "key_of", "load_alert"]
 
 COUNT: Final = "rollup.count"
 """Field: alerts that this one stands for; those that came on their own are not among them."""
@@ -45,7 +47,15 @@ def key_of(names: tuple[str, ...], alert: Alert) -> str:
         32 hexadecimal digits, whatever the length of the values.
     """
     values = [_value(name, alert) for name in names]
-    return hashlib.blake2b(json.dumps(values, default=str).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(as_json(values).encode(), digest_size=16).hexdigest()
+
+
+def as_json(value: Any) -> str:
+    """JSON without a line break, the same for the same value."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # bytes that are no UTF-8, as surrogates; numbers of more than 64 bits
+        return json.dumps(value, default=str)
 
 
 def _value(name: str, alert: Alert) -> Any:
@@ -128,7 +138,7 @@ class Group:
     def dump(self) -> str:
         """As text, for the spool."""
         model = None if self.model is None else dump_alert(self.model)
-        return json.dumps([self.start, self.urgency, self.count, self.first, self.last, model, self.rules])
+        return as_json([self.start, int(self.urgency), self.count, self.first, self.last, model, self.rules])
 
     @classmethod
     def load(cls, text: str) -> Group:

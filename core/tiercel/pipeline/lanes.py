@@ -21,13 +21,14 @@ from tiercel.pipeline.rollup import Shaper
 from tiercel.pipeline.routing import Router
 from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
 from tiercel.spool.disk import ERRORS
+from tiercel.spool.jobs import Taken
 
 if TYPE_CHECKING:
     from tiercel.alert import Alert
     from tiercel.components.output import Output
     from tiercel.config.build import Planned
     from tiercel.pipeline.amending import Amender
-    from tiercel.spool.jobs import Report, Taken
+    from tiercel.spool.jobs import Report
     from tiercel.spool.recent import Reader
     from tiercel.spool.store import Spool
 
@@ -47,6 +48,8 @@ QUARANTINES: Final = 3
 """How often an output may be left alone because of one and the same alert; then that is a dead letter."""
 OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 5.0
+ADVANCE_PAUSE: Final = 0.05
+"""Seconds for which alerts that are only counted may wait until their place, and the counts, are saved: these are many texts then."""
 MICROSECOND: Final = 1000
 """Nanoseconds: `Row.seq` is the time at which an alert came, in microseconds."""
 
@@ -80,6 +83,8 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._shaper: Shaper
         self._epoch = -1
+        self._absorbed: Taken | None = None
+        self._next_advance = 0.0
         self._ending = False
         self._first: Alert | None = None
 
@@ -186,13 +191,28 @@ class Lane:
             if taken.epoch != self._epoch:
                 await self._remember()
             if taken.epoch == self._epoch:
-                shaper = self._shaper
-                await self._complete([each for row in taken.rows for each in shaper.take(row.seq * MICROSECOND, row.alert)])
-                self._spool.advance(self._reader, taken, shaper.changes())
+                await self._handle(taken)
+
+    async def _handle(self, taken: Taken) -> None:
+        """Delivers what is to be delivered of new alerts, and moves the place on. As long as there is nothing, that can wait a little."""
+        shaper = self._shaper
+        alerts = [each for row in taken.rows for each in shaper.take(row.seq * MICROSECOND, row.alert)]
+        absorbed = 0 if self._absorbed is None else self._absorbed.number
+        self._absorbed = Taken(taken.epoch, taken.last, absorbed + taken.number, [])
+        if alerts or time.monotonic() >= self._next_advance:
+            await self._complete(alerts)
+            self._advance()
+
+    def _advance(self) -> None:
+        taken, self._absorbed = self._absorbed, None
+        if taken is not None:
+            self._spool.advance(self._reader, taken, self._shaper.changes())
+            self._next_advance = time.monotonic() + ADVANCE_PAUSE
 
     async def _remember(self) -> None:
         """Takes up what was saved with its place in the spool: it has just begun, or was set to another place."""
         reader = self._reader
+        self._absorbed = None
         self._epoch, saved = await asyncio.wrap_future(self._spool.call(lambda: (reader.epoch, dict(reader.memory))))
         core = self.planned.core
         self._shaper = Shaper(
@@ -242,6 +262,7 @@ class Lane:
             if self._reader.again:
                 await self._deliver_again()
                 continue
+            self._advance()
             deadline = self._shaper.deadline
             wait = None if deadline is None else (deadline - time.time_ns()) / 1e9
             if wait is not None and (self._ending or wait <= 0):

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tiercel.pipeline.groups import OVERFLOW, Group, Windows, dump_alert, key_of, load_alert
+from tiercel.pipeline.groups import OVERFLOW, Group, Windows, as_json, dump_alert, key_of, load_alert
 from tiercel.pipeline.routing import Router
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class Shaper:
         self._counters.summaries += len(summaries)
         for each in summaries:
             self._pending[each.id] = each
-            self._changes[_PENDING + each.id] = json.dumps(dump_alert(each))
+            self._changes[_PENDING + each.id] = as_json(dump_alert(each))
 
     @property
     def pending(self) -> list[Alert]:

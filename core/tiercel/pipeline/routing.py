@@ -18,6 +18,7 @@ MAX_RULES: Final = 4096
 
 _Fields = tuple[Mapping[str, str], ...]
 """Alternatives: an alert that fits the patterns of one of them fits. An empty mapping fits every alert."""
+_ALL: Final[_Fields] = ({},)
 
 
 class Router:
@@ -32,7 +33,7 @@ class Router:
 
     def __init__(self, route: Sequence[Match] = (), unless: Sequence[Match] = ()) -> None:
         self._route, self._unless = tuple(route), tuple(unless)
-        self._rules: dict[tuple[str, str, Priority, tuple[str, ...]], tuple[_Fields, _Fields]] = {}
+        self._rules: dict[tuple[str, str, Priority, tuple[str, ...]], bool | tuple[_Fields, _Fields]] = {}
 
     def wants(self, alert: Alert) -> bool:
         """Whether the output gets the alert."""
@@ -41,8 +42,17 @@ class Router:
         if known is None:
             if len(self._rules) >= MAX_RULES:
                 self._rules.clear()
-            known = self._rules[key] = (_left(self._route, alert) if self._route else ({},), _left(self._unless, alert))
+            known = self._rules[key] = self._decide(alert)
+        if isinstance(known, bool):
+            return known
         return _fits(known[0], alert.fields) and not _fits(known[1], alert.fields)
+
+    def _decide(self, alert: Alert) -> bool | tuple[_Fields, _Fields]:
+        """What the alert's rule decides alone, or what is left to look at."""
+        route, unless = _left(self._route, alert) if self._route else _ALL, _left(self._unless, alert)
+        if not route or unless == _ALL:
+            return False
+        return True if route == _ALL and not unless else (route, unless)
 
 
 def _left(matches: Iterable[Match], alert: Alert) -> _Fields:
@@ -55,7 +65,7 @@ def _left(matches: Iterable[Match], alert: Alert) -> _Fields:
         and (match.source is None or matches_wildcard(match.source, alert.source))
         and all(tag in alert.tags for tag in match.tags)
     )
-    return ({},) if {} in left else left
+    return _ALL if {} in left else left
 
 
 def _fits(alternatives: _Fields, fields: Mapping[str, Any]) -> bool:
