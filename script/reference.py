@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes docs/reference from what is in the tree: fields, configuration, hooks, what a running sensor reports.
 
+Manual pages and shell completion, which script/manual.py makes, are written too.
+
 The same tree gives the same pages, on every host.
 
     /opt/tiercel/venv/bin/python3 script/reference.py
@@ -20,6 +22,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import manual
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TARGET: Final = ROOT / "docs/reference"
@@ -69,8 +75,8 @@ class Checkout(Distribution):
         return ROOT / path
 
 
-def pages() -> dict[str, str]:
-    """File name -> text of all pages."""
+def loaded() -> Any:
+    """The host with the plugins of this checkout."""
     from tiercel.plugins import PluginHost
 
     host = PluginHost(distributions=[Checkout()])
@@ -78,6 +84,12 @@ def pages() -> dict[str, str]:
     left_out = [f"{plugin.name}: {plugin.reason}" for plugin in host.problems()]
     if left_out:
         raise SystemExit("plugins that do not load: " + "; ".join(left_out))
+    return host
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of all pages."""
+    host = loaded()
     made = {"fields.md": _fields(host), "configuration.md": _configuration(host), "hooks.md": _hooks(), "operation.md": _operation()}
     return {name: "\n".join([HINT, "", *lines]).rstrip() + "\n" for name, lines in made.items()}
 
@@ -358,6 +370,7 @@ def main() -> None:
             path.unlink()
     for name, text in made.items():
         (TARGET / name).write_text(text, encoding="utf-8")
+    manual.write(_configuration(loaded()))
 
 
 if __name__ == "__main__":

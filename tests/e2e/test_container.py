@@ -17,12 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.kubelet import Pod
 from tests.e2e.podman import Podman
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(300)]
 
+PACKAGING = "core/tiercel/packaging"
 BASE = "localhost/tiercel-test/debian:12"
 IMAGE = "localhost/tiercel-test/tiercel"
+NAMED = "registry.example.org/tiercel:0.1.0"
+"""In the manifests, where people put theirs."""
 CAPABILITIES = ("BPF", "PERFMON", "SETUID", "SETGID", "KILL")
 RULES = """\
 - rule: File read
@@ -50,7 +54,7 @@ def podman(live_kernel: None, repository: Path) -> Iterator[Podman]:
         podman(
             "build", "--quiet", "--format=docker", "--network=none", f"--build-arg=BASE={BASE}", f"--tag={IMAGE}",
             f"--volume={wheels}:/wheels:ro", f"--volume={folder}/pip.conf:/etc/pip.conf:ro",
-            "--file", repository / "core/tiercel/packaging/container/Containerfile", repository, timeout=280,
+            "--file", repository / PACKAGING / "container/Containerfile", repository, timeout=280,
         )  # fmt: skip
         yield podman
     finally:
@@ -88,21 +92,9 @@ class Contained:
 
 
 @contextmanager
-def contained(podman: Podman, repository: Path, folder: Path) -> Iterator[Contained]:
-    """The sensor in a container as in docs/deploying.md."""
-    (folder / "watched").mkdir()
-    (folder / "etc").mkdir()
-    (folder / "etc/rules.yaml").write_text(RULES.format(folder=folder))
-    (folder / "etc/tiercel.yaml").write_text("rules_files: [/etc/tiercel/rules.yaml]\noutputs:\n  stdout: {format: json}\n")
-    (folder / "passwd").write_text("somebody:x:54321:54321::/home/somebody:/bin/sh\n")
-    profile = repository / "core/tiercel/packaging/container/seccomp.json"
-    with podman.running(
-        "--pid=host", "--read-only", "--cap-drop=all", *(f"--cap-add={name}" for name in CAPABILITIES),
-        "--security-opt=no-new-privileges", f"--security-opt=seccomp={profile}", "--env=FALCO_HOSTNAME=node-1",
-        f"--volume={folder}/etc:/etc/tiercel:ro", f"--volume={folder}/passwd:/host/etc/passwd:ro",
-        "--volume=/etc/group:/host/etc/group:ro", "--volume=tiercel-state:/var/lib/tiercel", "--volume=tiercel-cache:/var/cache/tiercel",
-        IMAGE,
-    ) as container:  # fmt: skip
+def contained(podman: Podman, *options: str) -> Iterator[Contained]:
+    """The sensor in a container."""
+    with podman.running(*options) as container:
         sensor = Contained(podman, container)
         sensor.wait_for(lambda: "watching" in podman.attempt("logs", container).stderr, "the sensor")
         yield sensor
@@ -114,7 +106,18 @@ def read_as(uid: int, path: Path) -> None:
 
 
 def test_it_watches_the_host_from_its_container(podman: Podman, repository: Path, folder: Path) -> None:
-    with contained(podman, repository, folder) as sensor:
+    (folder / "watched").mkdir()
+    (folder / "etc").mkdir()
+    (folder / "etc/rules.yaml").write_text(RULES.format(folder=folder))
+    (folder / "etc/tiercel.yaml").write_text("rules_files: [/etc/tiercel/rules.yaml]\noutputs:\n  stdout: {format: json}\n")
+    (folder / "passwd").write_text("somebody:x:54321:54321::/home/somebody:/bin/sh\n")
+    options = (
+        "--pid=host", "--read-only", "--cap-drop=all", *(f"--cap-add={name}" for name in CAPABILITIES),
+        "--security-opt=no-new-privileges", f"--security-opt=seccomp={repository / PACKAGING / 'container/seccomp.json'}",
+        "--env=FALCO_HOSTNAME=node-1", f"--volume={folder}/etc:/etc/tiercel:ro", f"--volume={folder}/passwd:/host/etc/passwd:ro",
+        "--volume=/etc/group:/host/etc/group:ro", "--volume=tiercel-state:/var/lib/tiercel", "--volume=tiercel-cache:/var/cache/tiercel",
+    )  # fmt: skip
+    with contained(podman, *options, IMAGE) as sensor:
         file = folder / "watched/file"
         file.write_text("")
         read_as(54321, file)
@@ -142,6 +145,28 @@ def test_it_watches_the_host_from_its_container(podman: Podman, repository: Path
             assert podman.attempt("healthcheck", "run", sensor.id).returncode == 1
         finally:
             os.kill(pid, signal.SIGCONT)
+        podman("stop", "--time=20", sensor.id)
+        assert podman("inspect", "--format={{.State.ExitCode}}", sensor.id) == "0"
+
+
+def test_the_daemon_set_watches_its_node(podman: Podman, repository: Path, folder: Path) -> None:
+    (folder / "watched").mkdir()
+    manifests = (repository / PACKAGING / "kubernetes/tiercel.yaml").read_text()
+    pod = Pod(manifests.replace(NAMED, IMAGE), folder / "node", {"rules.yaml": RULES.format(folder=folder)})
+    [prepare], [main] = pod.spec["initContainers"], pod.spec["containers"]
+    for _ in range(2):  # again on a node that had the sensor before
+        podman("run", "--rm", *pod.options(prepare))
+    with contained(podman, *pod.options(main)) as sensor:
+        (folder / "watched/file").write_text("")
+        sensor.wait_for(sensor.alerts, "the alert")
+        [alert] = [json.loads(line) for line in podman("logs", sensor.id).splitlines()]
+        assert (alert["rule"], alert["hostname"], alert["output_fields"]["user.name"]) == ("File read", "node-1", "root")
+        assert list((folder / "node/var/lib/tiercel").iterdir())  # the spool
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            url = f"http://127.0.0.1:{main['ports'][0]['containerPort']}{main[kind]['httpGet']['path']}"
+            ask = f"import urllib.request as r; print(r.urlopen('{url}').status)"
+            assert podman("exec", sensor.id, "/usr/bin/python3", "-c", ask) == "200"
+        assert sum(1 for each in Path(f"/proc/{sensor.sensor}/net/tcp").read_text().splitlines() if " 00000000:1E55 " in each) == 1
         podman("stop", "--time=20", sensor.id)
         assert podman("inspect", "--format={{.State.ExitCode}}", sensor.id) == "0"
 
