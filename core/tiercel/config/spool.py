@@ -27,7 +27,7 @@ STATE_DIR_SCHEMA: Final[Mapping[str, Any]] = {
 SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "default": {},
-    "description": "Where alerts wait for outputs, and are kept for a while: see Concepts.",
+    "description": "Where alerts wait for outputs, and are kept for a while; changes need a restart.",
     "properties": {
         "fsync": {
             "enum": ["each", "interval", "never"],
