@@ -10,6 +10,8 @@ import pytest
 
 pytestmark = [pytest.mark.usefixtures("as_root"), pytest.mark.slow]
 
+CONFIG = "/etc/tiercel/tiercel.yaml"
+
 
 @pytest.fixture
 def root(folder: Path) -> Path:
@@ -34,7 +36,7 @@ def test_install_again_and_uninstall(repository: Path, installed: Path, root: Pa
     prefix = str(installed.parents[1])
     changed = install(repository, "--root", root)
     manifest = [line.split() for line in (repository / "core/tiercel/packaging/MANIFEST").read_text().splitlines() if line[:1] != "#"]
-    expected = {destination for _, destination in manifest if destination != "-"} | {"/usr/local/bin/tiercel"}
+    expected = {destination for _, destination in manifest if destination != "-"} | {"/usr/local/bin/tiercel", CONFIG}
     assert set(changed) == expected | {prefix}
     assert held(root) == expected | {f"{prefix}/venv/bin/tiercel", f"{prefix}/stamp"}
     assert os.readlink(root / "usr/local/bin/tiercel") == f"{prefix}/venv/bin/tiercel"
@@ -48,10 +50,14 @@ def test_install_again_and_uninstall(repository: Path, installed: Path, root: Pa
     (root / "etc/logrotate.d/tiercel").write_text("an older one")
     assert install(repository, "--root", root) == ["/etc/logrotate.d/tiercel"]
 
-    (root / "etc/tiercel").mkdir()
-    (root / "etc/tiercel/tiercel.yaml").write_text("mine")
+    checked = subprocess.run([installed / "tiercel", "check", "--config", root / CONFIG[1:]], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+    (root / CONFIG[1:]).write_text("mine")
+    assert install(repository, "--root", root) == []
     install(repository, "--uninstall", "--root", root)
-    assert held(root) == {"/etc/tiercel/tiercel.yaml"}
+    assert held(root) == {CONFIG}
+    assert (root / CONFIG[1:]).read_text() == "mine"
     install(repository, "--uninstall", "--root", root)
     install(repository, "--uninstall", "--purge", "--root", root)
     assert held(root) == set()
