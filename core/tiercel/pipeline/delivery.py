@@ -17,7 +17,7 @@ from tiercel.errors import UserError
 from tiercel.pipeline.amending import Amender
 from tiercel.pipeline.condition import OutputCounters
 from tiercel.pipeline.enriching import Attendant, EnricherCounters
-from tiercel.pipeline.lanes import Lane
+from tiercel.pipeline.lanes import Lane, words
 from tiercel.plugins.building import BuildError
 from tiercel.spool.jobs import Report, SpoolCounters, say_nothing
 
@@ -120,7 +120,7 @@ class Delivery:
         errors = await asyncio.gather(*(lane.open() for lane in lanes), return_exceptions=True)
         for lane, error in zip(lanes, errors, strict=True):
             if error is not None and not _is_mistake(error):
-                _log.warning("output %s: not opened (%s: %s); trying again until it works", lane.name, type(error).__name__, error)
+                _log.warning("output %s: not opened (%s); trying again until it works", lane.name, words(error))
         wrong = next((error for error in errors if error is not None and _is_mistake(error)), None)
         if wrong is not None:
             await _all(lane.close() for lane in lanes)

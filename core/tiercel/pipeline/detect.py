@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.alert import Alert
 from tiercel.engine.engine import FieldFailures, RuleCounters
 from tiercel.errors import UserError
+from tiercel.event import RawBatch
+from tiercel.plugins.calls import Late, Overdue, WrongType
 
 if TYPE_CHECKING:
     from tiercel.components.source import Decoder, Replan, Source
@@ -22,10 +24,25 @@ if TYPE_CHECKING:
     from tiercel.pipeline.acks import Acks, Ticket
     from tiercel.plan import SourcePlan
 
-__all__ = ["Detector", "Swap"]
+__all__ = ["Detector", "PartFailed", "Swap"]
 
 IDLE: Final = 1.0
 """Longest wait for records, seconds."""
+MAX_BROKEN: Final = 5
+"""Batches in a row that a decoder may break on before it counts as broken itself."""
+
+
+class PartFailed(Exception):
+    """Source or decoder cannot go on.
+
+    Args:
+        part: ``source`` or ``decoder``.
+        error: what it raised.
+    """
+
+    def __init__(self, part: str, error: Exception) -> None:
+        super().__init__(f"{part}: {error}")
+        self.part, self.error = part, error
 
 
 @dataclass(slots=True)
@@ -62,6 +79,7 @@ class Detector:
         *,
         acks: Acks,
         submit: Callable[[list[Alert], Ticket], None],
+        broke: Callable[[Exception], None] | None = None,
     ) -> None:
         """Takes what has been built and opened.
 
@@ -72,11 +90,13 @@ class Detector:
             engine: judges the events.
             acks: orders the acknowledgements.
             submit: hands the alerts of a batch over for delivery; its ticket is completed when they are safe.
+            broke: is told why the rest of a batch was given up; without it, what is raised ends `run`.
         """
         self._source, self._decoder, self._plan, self._engine = source, decoder, plan, engine
         self._engines = {plan.generation: engine}
         self._past: dict[str, RuleCounters] = {}
-        self._acks, self._submit = acks, submit
+        self._acks, self._submit, self._broke = acks, submit, broke
+        self._broken = 0
         self._lock = threading.Lock()
         self._next: Swap | None = None
         self._ended = False
@@ -84,11 +104,26 @@ class Detector:
         self.alerts = 0
         self.beat = time.monotonic()
         """When the last batch was taken, an empty one included."""
+        self.reading: float | None = None
+        """Since when the source has been asked for a batch; None if it is not."""
+        self.broken = 0
+        """Batches whose rest was given up."""
+
+    @property
+    def plan(self) -> SourcePlan:
+        """The plan in force."""
+        return self._plan
 
     @property
     def events(self) -> int:
         """Events so far, with those that the decoder dropped because the known masks left no rule (`tiercel.KnownMasks`)."""
-        return self._events + self._decoder.counters().get("dismissed", 0)
+        return self._events + self._dismissed()
+
+    def _dismissed(self) -> int:
+        try:
+            return self._decoder.counters().get("dismissed", 0)
+        except Exception:  # noqa: BLE001  of a plugin; who collects the counters tells it
+            return 0
 
     @property
     def generations(self) -> int:
@@ -117,11 +152,32 @@ class Detector:
                 return
         self._refuse(swap)
 
+    def resume(self, source: Source, decoder: Decoder, engine: Engine) -> None:
+        """Takes another source and decoder, opened with `plan`, and an engine for them; `run` may then be called again."""
+        with self._lock:
+            self._events += self._dismissed()
+            self._source, self._decoder, self._ended, self._broken = source, decoder, False, 0
+        self._engines = {-number: each for number, each in self._engines.items()}  # for what they counted
+        self._engines[self._plan.generation] = self._engine = engine
+        self._let_go()
+
     def run(self) -> None:
-        """Until the source ends."""
+        """Until the source ends.
+
+        Raises:
+            PartFailed: source or decoder cannot go on.
+        """
         try:
             self._run()
+        except Overdue:
+            since = time.monotonic() if self.reading is None else self.reading
+            raise PartFailed("source", Late(round(time.monotonic() - since, 1))) from None
+        except PartFailed as failed:
+            if self._broke is None:
+                raise failed.error from None
+            raise
         finally:
+            self.reading = None
             with self._lock:
                 self._ended, swap, self._next = True, self._next, None
             if swap is not None:
@@ -130,30 +186,51 @@ class Detector:
     def _run(self) -> None:
         source, decoder, acks = self._source, self._decoder, self._acks
         decode, now = decoder.decode, time.monotonic
-        for record in source.journal():
-            decoder.replay(record)
+        for record in _asked("source", source.journal):
+            _asked("decoder", decoder.replay, record)
         while True:
             if self._next is not None:  # before the read: what is read afterwards says which plan it was made under
                 self._change()
-            batch = source.read(decoder.due() or IDLE)
+            wait = _asked("decoder", decoder.due) or IDLE
+            self.reading = now()
+            batch = _asked("source", source.read, wait)
+            self.reading = None
             if batch is None:
                 return
+            if not isinstance(batch, RawBatch):
+                raise PartFailed("source", WrongType(batch, "a tiercel.RawBatch or None"))
             alerts: list[Alert] = []
+            failed = None
             self.beat = now()
             judge, verdict, evaluate = source.judge, self._plan.verdict, self._engine_of(batch.generation).evaluate
-            for event in decode(batch):
-                if event.wants_verdict:
-                    judge(event, verdict(event))
-                if event.type:
-                    self._events += 1
-                found = evaluate(event)
-                if found:
-                    alerts.extend(found)
+            try:
+                for event in decode(batch):
+                    if event.wants_verdict:
+                        judge(event, verdict(event))
+                    if event.type:
+                        self._events += 1
+                    found = evaluate(event)
+                    if found:
+                        alerts.extend(found)
+                self._broken = 0
+            except Exception as error:  # noqa: BLE001  of a plugin, or about its events
+                failed = self._give_up(error)
             if alerts:
                 self.alerts += len(alerts)
                 self._submit(alerts, acks.open(batch.acknowledge or _nothing))
             elif batch.acknowledge is not None:
                 acks.passed(batch.acknowledge)
+            if failed is not None:
+                raise failed
+
+    def _give_up(self, error: Exception) -> PartFailed | None:
+        """The rest of a batch: what one record does to a decoder must not come again and again."""
+        if self._broke is None:
+            raise error
+        self._broken += 1
+        self.broken += 1
+        self._broke(error)
+        return PartFailed("decoder", error) if self._broken >= MAX_BROKEN else None
 
     def _engine_of(self, generation: int) -> Engine:
         """The engine for a batch. When all records are of the plan in force, engines of earlier ones are let go."""
@@ -195,6 +272,13 @@ class Detector:
         swap.source.discard()
         swap.decoder.discard()
         swap.done.set_exception(UserError("the source has ended"))
+
+
+def _asked(part: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise PartFailed(part, error) from error
 
 
 def _nothing() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tiercel.spool.recent import Reader
     from tiercel.spool.store import Spool
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "words"]
 
 BATCH: Final = 500
 """Alerts that an output gets at once, at most."""
@@ -133,7 +133,7 @@ class Lane:
                 await asked(OPEN_SECONDS, self._output.reopen)
             except Exception as error:  # noqa: BLE001  the old file stays in use
                 self._counters.failures += 1
-                _log.warning("output %s: not reopened: %s", self.name, _words(error))
+                _log.warning("output %s: not reopened: %s", self.name, words(error))
         self._nudged.set()
 
     async def stop(self) -> None:
@@ -152,7 +152,7 @@ class Lane:
         try:
             await asked(CLOSE_SECONDS, self.output.close)
         except Exception as error:  # noqa: BLE001  nothing depends on it any more
-            _log.warning("output %s: not closed: %s", self.name, _words(error))
+            _log.warning("output %s: not closed: %s", self.name, words(error))
 
     async def detach(self) -> None:
         """Gives its place in the spool up; it is remembered for a while."""
@@ -317,7 +317,7 @@ class Lane:
                 self._counters.timeouts += isinstance(error, Late)
                 self._is_down(error)
                 if isinstance(error, Blocked):  # each try holds everybody up
-                    await self._quarantine(quarantine, _words(error))
+                    await self._quarantine(quarantine, words(error))
                     quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
                     continue
                 wish = error.after if isinstance(error, Retry) else None
@@ -334,7 +334,7 @@ class Lane:
                 _raise_own(error)
                 self._counters.failures += 1
                 broken += 1
-                _log.warning("output %s: %s", self.name, _words(error))
+                _log.warning("output %s: %s", self.name, words(error))
                 if broken < BROKEN_TRIES:
                     await self._rest(pause)
                     continue
@@ -343,11 +343,11 @@ class Lane:
                 if quarantines >= QUARANTINES:
                     quarantines = 0
                     parts.pop()
-                    self._bury(part, f"the output broke on it: {_words(error)}")
+                    self._bury(part, f"the output broke on it: {words(error)}")
                     continue
                 if len(part) > 1:  # the first one alone: it may be at fault
                     parts[-1:] = [part[1:], part[:1]]
-                await self._quarantine(quarantine, f"failed {BROKEN_TRIES} times: {_words(error)}")
+                await self._quarantine(quarantine, f"failed {BROKEN_TRIES} times: {words(error)}")
                 quarantine = min(LONGEST_QUARANTINE, 2 * quarantine)
                 continue
             else:
@@ -367,7 +367,7 @@ class Lane:
         self._condition.refused(len(alerts), reason, tell=tell)
 
     def _is_down(self, error: BaseException) -> None:
-        self._condition.down(_words(error), behind=self._reader.behind)
+        self._condition.down(words(error), behind=self._reader.behind)
 
     async def _rest(self, seconds: float, *, at_least: bool = False) -> None:
         """Waits a little more, or less, so that not all sensors come back to a server at once; not longer than until `reopen`."""
@@ -383,6 +383,6 @@ def _raise_own(error: BaseException) -> None:
         raise error
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """What went wrong, for people."""
     return str(error) if isinstance(error, Retry | Permanent | UserError | Late | WrongType) else f"{type(error).__name__}: {error}"

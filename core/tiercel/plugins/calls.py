@@ -37,6 +37,7 @@ __all__ = [
     "WrongType",
     "apart",
     "asked",
+    "interrupt",
     "within",
 ]
 
@@ -123,8 +124,8 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
         raise _ended(error) from error
 
 
-async def apart(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
-    """`within` on a thread of its own, while the loop goes on.
+async def apart(seconds: float | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    """`within` on a thread of its own, while the loop goes on; without a limit if there are no seconds.
 
     Raises:
         Late: see `within`.
@@ -140,8 +141,14 @@ async def apart(seconds: float, function: Callable[..., Any], *arguments: Any) -
         raise
     if not done:
         thread.interrupt()
-        raise Late(seconds)
+        raise Late(seconds or 0)
     return future.result()
+
+
+def interrupt(thread: threading.Thread) -> None:
+    """Raises `Overdue` in a thread, when it next executes Python."""
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Overdue))
 
 
 async def asked(seconds: float, function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
@@ -263,8 +270,7 @@ class _Aside:
         """Raises `Overdue` there, when it next executes Python."""
         self.result.cancel()
         _left.append(self._thread)
-        if self._thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread.ident), ctypes.py_object(Overdue))
+        interrupt(self._thread)
 
 
 def _ended(error: BaseException) -> Exception:

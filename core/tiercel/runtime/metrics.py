@@ -100,6 +100,10 @@ METRICS: Final = (
     Metric("tiercel_source_events_dropped_by_scalars_total", "counter", "Events whose flags or mode no rule wants.", ("source", "type")),
     Metric("tiercel_source_events_dropped_by_place_total", "counter", "Events whose path or address no rule wants.", ("source", "type")),
     Metric("tiercel_source_events_other_total", "counter", "Other counters of the source.", ("source", "type", "counter")),
+    Metric("tiercel_source_failures_total", "counter", "Failures of the source or its decoder.", ("source",)),
+    Metric("tiercel_source_restarts_total", "counter", "How often both were built and opened anew because one failed.", ("source",)),
+    Metric("tiercel_source_opened", "gauge", "1 if both are open.", ("source",)),
+    Metric("tiercel_batches_broken_total", "counter", "Batches whose rest was given up, because the decoder failed on them.", ("source",)),
     Metric("tiercel_decoder_value", "gauge", "Counters and sizes that the decoder reports.", ("event_source", "name")),
     Metric("tiercel_events_total", "counter", "Events that were judged in Python."),
     Metric("tiercel_alerts_total", "counter", "Alerts of rules."),
@@ -157,6 +161,11 @@ def samples(values: Mapping[str, Any]) -> Iterator[Sample]:
                 yield f"tiercel_source_{SOURCE_COUNTERS[counter]}_total", (source, kind), value
             else:
                 yield "tiercel_source_events_other_total", (source, kind, counter), value
+    supply = values["supply"]
+    yield "tiercel_source_failures_total", (source,), supply["failures"]
+    yield "tiercel_source_restarts_total", (source,), supply["restarts"]
+    yield "tiercel_source_opened", (source,), supply["opened"]
+    yield "tiercel_batches_broken_total", (source,), supply["broken"]
     for name, value in values["decoder"].items():
         yield "tiercel_decoder_value", (values["event_source"], name), value
     yield "tiercel_events_total", (), values["events"]

@@ -94,8 +94,12 @@ class ReloadCounters:
 
 class _Sensor(Protocol):
     generation: Generation
-    source: Source
-    decoder: Decoder
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def decoder(self) -> Decoder: ...
+
     delivery: Delivery
     endpoint: Endpoint
     internal: InternalAlerts

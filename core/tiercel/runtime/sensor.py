@@ -10,6 +10,7 @@ import ctypes
 import gc
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -42,6 +43,7 @@ from tiercel.runtime.recording import open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.reload import ReloadCounters, Reloader
 from tiercel.runtime.statistics import Statistics
+from tiercel.runtime.supply import Supply
 from tiercel.runtime.upkeep import Upkeep
 from tiercel.spool.store import Spool
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from tiercel.capture.recorder import Recorder
     from tiercel.components.source import Decoder, Source
     from tiercel.config.model import Config
+    from tiercel.engine.engine import Engine
     from tiercel.runtime.generation import Generation
     from tiercel.runtime.recording import Sink
 
@@ -58,6 +61,8 @@ _log = logging.getLogger("tiercel.sensor")
 
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
+LAST_SECONDS: Final = 5.0
+"""For what is left of plugins after everything was closed."""
 NOT_YET: Final = Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -96,7 +101,13 @@ class Sensor:
         self.internal = InternalAlerts(hostname=build.hostname(), clean=self.logs.clean)
         for note in self.generation.notes:
             _log.warning(note)
-        self.source, self.decoder = self._build_source()
+        self.health = Health()
+        self.supply = Supply(
+            self.generation.source_id,
+            self._build_source,
+            report=self.internal.report,
+            opened=lambda value: self.health.opened.update(source=value),
+        )
         self._sink: Sink | None = None
         self.acks = Acks()
         receivers = self.receivers(self.generation)
@@ -105,12 +116,20 @@ class Sensor:
         self.delivery = Delivery(spool, receivers, self.acks, timeout=config.spool.deliver_timeout, report=report)
         self._reloader: Reloader | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._failure: BaseException | None = None
         self.restarts = supervised.restarts if supervised else 0
-        self.health = Health()
         self._statistics: Statistics | None = None
         routes = {"/metrics": self._metrics, "/status": self._status, "/healthz": self.health.alive, "/readyz": self.health.ready}
         self.endpoint = Endpoint(routes, self._host)
+
+    @property
+    def source(self) -> Source:
+        """The source at work."""
+        return self.supply.source
+
+    @property
+    def decoder(self) -> Decoder:
+        """Its decoder."""
+        return self.supply.decoder
 
     def files(self) -> Files:
         """How files are read, with what root grants by now."""
@@ -194,14 +213,22 @@ class Sensor:
             )
         try:
             source_plan = self.generation.source_plan
-            await asyncio.to_thread(self.source.open, source_plan)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop)
             source = self.source
             if sink is not None:
+                await asyncio.to_thread(source.open, source_plan)
                 complete = self._options.capture_all
                 source = recorder = recording(sink, self.source, source_plan, complete=complete, paths=self.generation.paths)
-            self.decoder.open(source_plan, source.snapshot)
-            engine = self.generation.engine(self.source.origin)
-            detector = Detector(source, self.decoder, source_plan, engine, acks=self.acks, submit=self.delivery.submit)
+                self.decoder.open(source_plan, source.snapshot)
+            elif await self.supply.open(source_plan):
+                source = self.source
+            else:
+                return  # stopped before it was open
+            detector = Detector(
+                source, self.decoder, source_plan, self._engine(self.source.origin), acks=self.acks, submit=self.delivery.submit,
+                broke=self.supply.broke if sink is None else None,
+            )  # fmt: skip
             statistics = self._statistics = Statistics(self, detector)
             supervised = self._supervised if sink is None else None  # of the sensor that watches, not of one that records
             upkeep = Upkeep(
@@ -212,10 +239,6 @@ class Sensor:
                 alive=supervised.alive if supervised else None,
             )
             self.health.opened["source"] = True
-            ended = asyncio.Event()
-            thread = threading.Thread(target=self._detect, args=(detector, loop, ended), name="detect", daemon=True)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stop)
             if sink is None:
                 self._reloader = Reloader(self, detector, self._options)
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
@@ -226,11 +249,15 @@ class Sensor:
                 loop.call_later(self._options.seconds, self._stop)
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
-            thread.start()
             self.health.beat = lambda: detector.beat
             self._greet()
-            await upkeep.run(ended)
-            thread.join()
+            ended = asyncio.Event()
+            looking = asyncio.create_task(upkeep.run(ended))
+            try:
+                await self.supply.run(detector, self._engine)
+            finally:
+                ended.set()
+                await looking
         finally:
             if upkeep is not None:
                 upkeep.finish()
@@ -243,9 +270,7 @@ class Sensor:
                     recorder.finish()
                     _log.info("recorded %d records, %d bytes", recorder.records, recorder.size)
             finally:
-                self.source.close()
-        if self._failure is not None:
-            raise self._failure
+                self.supply.close()
 
     @property
     def reloads(self) -> ReloadCounters | None:
@@ -268,16 +293,34 @@ class Sensor:
 
     def _stop(self) -> None:
         self.acks.stop()
-        self.source.stop()
+        self.supply.stop()
         if self._sink is not None:
             self._sink.stop()
 
-    def _detect(self, detector: Detector, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-        try:
-            detector.run()
-        except BaseException as e:  # noqa: BLE001  handed to the main thread, which ends with it
-            self._failure = e
-        loop.call_soon_threadsafe(ended.set)
+    def _engine(self, origin: str) -> Engine:
+        return self.generation.engine(origin)
+
+
+async def _whole(options: RunOptions, early: _Early) -> None:
+    """One run, after which the process ends: also if a plugin swallows what should end its tasks, or has threads that go on."""
+    code = 1
+    try:
+        await Sensor(options, connect(), early).run()
+        code = 0
+    except UserError:
+        code = 2
+        raise
+    finally:
+        threading.Thread(target=_leave, args=(code,), name="last resort", daemon=True).start()
+
+
+def _leave(code: int) -> None:
+    time.sleep(LAST_SECONDS)
+    _log.error("the sensor has ended, but something of a plugin has not; the process is ended without it")
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _opened(config: Config) -> dict[str, tuple[str, str]]:
@@ -305,7 +348,7 @@ def main(arguments: list[str]) -> int:
         seconds=given["seconds"],
     )
     try:
-        asyncio.run(Sensor(options, connect(), early).run())
+        asyncio.run(_whole(options, early))
     except UserError as e:
         for line in str(e).splitlines():
             _log.error("%s", line, extra=logs.PLAIN)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tiercel.runtime.health import Health
     from tiercel.runtime.logs import Handler
     from tiercel.runtime.reload import ReloadCounters
+    from tiercel.runtime.supply import Supply
 
 __all__ = ["Statistics"]
 
@@ -33,8 +34,12 @@ COLUMNS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place",
 
 
 class _Sensor(Protocol):
-    source: Source
-    decoder: Decoder
+    @property
+    def source(self) -> Source: ...
+    @property
+    def decoder(self) -> Decoder: ...
+
+    supply: Supply
     delivery: Delivery
     generation: Generation
     internal: InternalAlerts
@@ -72,6 +77,7 @@ class Statistics:
             "source": type(sensor.source).name,
             "types": reported.by_type(f"source {type(sensor.source).name}", sensor.source.counters),
             "decoder": reported.numbers(f"decoder {type(sensor.decoder).name}", sensor.decoder.counters),
+            "supply": {**dataclasses.asdict(sensor.supply.counters), "broken": self._detector.broken},
             "events": self._detector.events,
             "alerts": self._detector.alerts,
             "rules": {name: dataclasses.asdict(c) for name, c in self._detector.rule_counters().items()},

@@ -33,7 +33,9 @@ _log = logging.getLogger("tiercel.sensor")
 
 
 class _Sensor(Protocol):
-    source: Source
+    @property
+    def source(self) -> Source: ...
+
     generation: Generation
     internal: InternalAlerts
     logs: Handler

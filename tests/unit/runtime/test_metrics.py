@@ -36,6 +36,7 @@ def values() -> dict[str, Any]:
         "event_source": "syscall", "source": "ebpf", "events": 7, "alerts": 3, "beat": time.monotonic() - 1,
         "types": {"openat": {"seen": 100, "dropped_process": 10, "dropped_scalars": 20, "dropped_place": 30, "passed": 39, "lost": 1, "i386": 4}},
         "decoder": {"processes": 50},
+        "supply": {"failures": 15, "restarts": 16, "opened": True, "broken": 17},
         "rules": {"Reverse shell": dataclasses.asdict(rule), "Quiet": dataclasses.asdict(RuleCounters(0, 0, 0))},
         "about_rules": {name: {"priority": "Critical", "source": "syscall"} for name in ("Reverse shell", "Quiet")},
         "fields": {"syscall:lab.x": dataclasses.asdict(FieldFailures("tiercel-lab", 9, True, "bug", ("Reverse shell",)))},
@@ -76,6 +77,8 @@ def test_samples(values: dict[str, Any]) -> None:
     assert value("tiercel_generation") == 4
     assert [value("tiercel_reloads_total", result=result) for result in ("done", "unchanged", "failed")] == [41, 42, 43]
     assert value("tiercel_reload_last_ok") == 0
+    assert value("tiercel_source_restarts_total", source="ebpf") == 16
+    assert value("tiercel_batches_broken_total", source="ebpf") == 17
     assert value("tiercel_spool_stored_total") == 21
     assert value("tiercel_spool_failing") == 1
     assert value("tiercel_internal_alerts_held_back_total", rule="Tiercel internal: events lost") == 8
