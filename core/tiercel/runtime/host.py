@@ -116,7 +116,7 @@ class DirectHost(Host):
             msg = f"grant {grant!r}: not in the configuration (granted: {known})"
             raise UserError(msg)
         path, mode = self._files[grant]
-        flags = os.O_CLOEXEC | os.O_NONBLOCK | (os.O_RDONLY if mode == "read" else os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        flags = os.O_CLOEXEC | os.O_NONBLOCK | (os.O_RDONLY if mode == "read" else os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             descriptor = os.open(path, flags, 0o640)  # without waiting for the other end of a fifo
         except OSError as e:

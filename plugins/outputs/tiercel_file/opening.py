@@ -10,7 +10,7 @@ from typing import Final
 
 from tiercel import UserError
 
-__all__ = ["open_own", "place"]
+__all__ = ["complete", "open_own", "place"]
 
 TAIL: Final = 65536
 """Bytes at the end of a file in which half a line is looked for."""
@@ -27,8 +27,6 @@ WORDS: Final = {
 def open_own(path: str) -> int:
     """A descriptor that appends to a regular file, which is created if it is missing (0640). Never waits, as for a fifo's reader.
 
-    Half a line that a process left when it was killed is removed: its alert was not confirmed, and comes again.
-
     Raises:
         tiercel.UserError: it cannot be opened, or is something else.
     """
@@ -42,14 +40,15 @@ def open_own(path: str) -> int:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             msg = f"{path}: not opened: {WORDS[errno.ENXIO]}"
             raise UserError(msg)
-        _complete(descriptor)
+        complete(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _complete(descriptor: int) -> None:
+def complete(descriptor: int) -> None:
+    """Removes half a line that a process left when it was killed: its alert was not confirmed, and comes again."""
     size = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, TAIL, max(0, size - TAIL))
     if tail and not tail.endswith(b"\n") and (b"\n" in tail or size <= TAIL):

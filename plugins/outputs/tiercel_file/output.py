@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from tiercel import Alert, Context, Output, Retry, Stability, UserError
-from tiercel_file.opening import open_own, place
+from tiercel_file.opening import complete, open_own, place
 from tiercel_file.options import SCHEMA
 from tiercel_file.rotation import Rotation, moved_name, tidy
 
@@ -110,7 +111,12 @@ class File(Output):
 
     # ------------------------------------------------------------------------------------------------------------ the descriptor
     def _opened(self) -> int:
-        return open_own(str(self._path)) if self._grant is None else self._host.open_granted(self._grant)
+        if self._grant is None:
+            return open_own(str(self._path))
+        descriptor = self._host.open_granted(self._grant)
+        with contextlib.suppress(OSError):  # root's files cannot be read here, and root has looked at the end of theirs
+            complete(descriptor)
+        return descriptor
 
     def _take(self, descriptor: int) -> None:
         """Uses another file. It does not begin in the middle of a line: a batch that was interrupted is written again, completely."""

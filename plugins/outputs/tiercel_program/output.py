@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -24,6 +25,9 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds between two starts of a program that should run on; one that ran so long is no longer suspected."""
 
+PIECE: Final = 500
+LARGEST_PIECE: Final = 32768
+"""Alerts, and bytes unless one alert has more, that a program gets before it is seen whether it has read them: less than a pipe holds."""
 END_SECONDS: Final = 0.2
 """From the end of a program's input to its own."""
 
@@ -96,6 +100,7 @@ class Program(Output):
         self._chatter = Chatter(lambda line: _log.info("output %s: %s", self._where, line), config["environment"].values())
         self._progress = Progress()
         self._process: Process | None = None
+        self._unread: list[Alert] = []
         self._starts = 0
         self._started, self._pause = float("-inf"), 0.0
 
@@ -113,10 +118,12 @@ class Program(Output):
 
     async def deliver(self, batch: Sequence[Alert]) -> None:
         """Gives the program what of the batch it has not had."""
+        left = self._progress.left(batch)
         if self._keep_alive:
-            await self._feed(b"".join(self._formatter.format(alert) + b"\n" for alert in batch))
+            await self._feed(left)
+            self._progress.finish()
             return
-        for alert in self._progress.left(batch):
+        for alert in left:
             code = await self._run(self._formatter.format(alert) + b"\n")
             if code in self._permanent:
                 self._progress.refuse([alert], f"{self._command[0]} {_described(code)}")
@@ -143,22 +150,41 @@ class Program(Output):
             process.kill()
             self._chatter.flush()
 
-    async def _feed(self, data: bytes) -> None:
-        """Gives lines to the program that runs on, started if need be. After a failure it gets all of them again, in a new run."""
-        if self._process is not None and self._process.ended.done():
-            self._drop()
-        if self._process is None:
-            self._wait_for_turn()
-            self._process = self._start()
-        process = self._process
+    async def _feed(self, left: list[Alert]) -> None:
+        """Gives lines to the program that runs on, started if need be, in pieces: after a failure a new run gets those that were not read.
+
+        If this is interrupted while the program reads, it goes on reading, and the next call waits for that.
+        """
+        while left or self._unread:
+            if self._process is not None and self._process.ended.done():
+                self._drop()
+            if self._process is None:
+                self._wait_for_turn()
+                self._process = self._start()
+            if not self._unread:
+                lines = [self._formatter.format(alert) + b"\n" for alert in left[:PIECE]]
+                sizes = list(itertools.accumulate(map(len, lines)))
+                number = max(1, sum(size <= LARGEST_PIECE for size in sizes))
+                await self._supervised(self._process, self._process.write(b"".join(lines[:number]), seconds=self._seconds), written=False)
+                self._unread = left[:number]
+            await self._supervised(self._process, self._process.read_all(seconds=self._seconds), written=True)
+            self._progress.accept(self._unread)
+            read = {alert.id for alert in self._unread}
+            left, self._unread = [alert for alert in left if alert.id not in read], []
+
+    async def _supervised(self, process: Process, call: Coroutine[Any, Any, None], *, written: bool) -> None:
+        """Awaits a call about the process that runs on. What goes wrong ends the process, but for an interruption when all is written."""
         try:
-            await process.write(data, seconds=self._seconds)
-            await process.read_all(seconds=self._seconds)
+            await call
+        except asyncio.CancelledError:
+            if not written:
+                self._drop()  # half a line may be there
+            raise
         except BaseException as error:
             if isinstance(error, BrokenPipeError):  # that it has ended may come a little later
                 await asyncio.wait({process.ended}, timeout=END_SECONDS)
             how = _described(process.ended.result()) if process.ended.done() else "has closed its standard input"
-            self._drop()  # half a line may be there
+            self._drop()
             if isinstance(error, BrokenPipeError):
                 msg = f"{self._command[0]} {how} before it had read everything"
                 raise Retry(msg) from error
@@ -186,7 +212,7 @@ class Program(Output):
 
     def _drop(self) -> None:
         """Forgets the run."""
-        process, self._process = self._process, None
+        process, self._process, self._unread = self._process, None, []
         if process is not None:
             process.kill()
             self._chatter.flush()
@@ -209,7 +235,7 @@ class Program(Output):
 
     async def close(self) -> None:
         """Ends a program that runs on: it sees the end of its input and has some seconds for the rest."""
-        process, self._process = self._process, None
+        process, self._process, self._unread = self._process, None, []
         if process is not None:
             await process.end()
             self._chatter.flush()

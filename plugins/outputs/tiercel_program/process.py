@@ -60,6 +60,7 @@ class Process:
             os.close(stdout)
         self.ended: asyncio.Future[int] = self._loop.create_future()
         """Its exit code, or the negative number of the signal that ended it."""
+        self._seen = (-1, 0.0)  # bytes that were there to be read, and since when
         for descriptor in (self._input, self._output):
             os.set_blocking(descriptor, False)
         self._loop.add_reader(self._output, self._listen)
@@ -72,7 +73,7 @@ class Process:
             BrokenPipeError: the program has closed its input or has ended.
             TimeoutError: it read nothing for so many seconds.
         """
-        at = 0
+        at, self._seen = 0, (-1, 0.0)
         while at < len(data):
             try:
                 at += os.write(self._input, data[at : at + READ])
@@ -81,14 +82,14 @@ class Process:
                     await self._writable()
 
     async def read_all(self, *, seconds: float) -> None:
-        """Waits until the program has read everything. Raises as `write` does."""
-        pause, before, deadline = 0.0005, -1, self._loop.time() + seconds
+        """Waits until the program has read everything. Raises as `write` does; the time counts on over calls that were interrupted."""
+        pause = 0.0005
         while left := self._unread():
             if self.ended.done():
                 raise BrokenPipeError
-            if left != before:
-                before, deadline = left, self._loop.time() + seconds
-            elif self._loop.time() > deadline:
+            if left != self._seen[0]:
+                self._seen = left, self._loop.time()
+            elif self._loop.time() > self._seen[1] + seconds:
                 raise TimeoutError
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK)

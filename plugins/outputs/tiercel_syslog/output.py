@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
-from tiercel import Alert, Context, Output, Retry, Stability, Tls, UserError
+from tiercel import Alert, Context, Output, Progress, Retry, Stability, Tls, UserError
 from tiercel_syslog.connection import Way, open_datagrams, open_stream, open_unix
 from tiercel_syslog.message import FACILITIES, SMALLEST, Messages
 
@@ -17,6 +17,8 @@ PORTS: Final = {"udp": 514, "tcp": 514, "tls": 6514}
 """RFC 5426, section 3.3; RFC 6587 names none for TCP, custom does; RFC 5425, section 4.1."""
 LIMITS: Final = {"unix": 8192, "udp": 2048, "tcp": 8192, "tls": 8192}
 """Bytes of a message that receivers should take (RFC 5426, 3.2; RFC 5425, 4.3.1), and rsyslog's limit, which is 8 KiB."""
+PIECE: Final = 100
+"""Messages after which it is found out whether they have arrived; so many may come twice after a failure."""
 DOCUMENTATION_ENTERPRISE: Final = 32473
 """Private enterprise number for documentation (RFC 5612): Tiercel has none."""
 
@@ -114,6 +116,7 @@ class Syslog(Output):
             limit=config.get("max_size_bytes", LIMITS[transport]),
         )
         self._way: Way | None = None
+        self._progress = Progress()
         self._truncated = 0
 
     @classmethod
@@ -127,8 +130,14 @@ class Syslog(Output):
             await asyncio.to_thread(self._tls.context)
 
     async def deliver(self, batch: Sequence[Alert]) -> None:
-        """Sends all messages of the batch. After a failure all of them are sent again, over a new connection."""
-        made = [self._messages.make(alert) for alert in batch]
+        """Sends all messages of the batch. After a failure those that may not have arrived are sent again, over a new connection."""
+        left = self._progress.left(batch)
+        for start in range(0, len(left), PIECE):
+            await self._send(left[start : start + PIECE])
+        self._progress.finish()
+
+    async def _send(self, alerts: Sequence[Alert]) -> None:
+        made = [self._messages.make(alert) for alert in alerts]
         try:
             if self._way is None:
                 async with asyncio.timeout(self._seconds):
@@ -143,6 +152,7 @@ class Syslog(Output):
                 raise Retry(str(error)) from error
             raise
         self._truncated += sum(shortened for _, shortened in made)
+        self._progress.accept(alerts)
 
     @property
     def _receiver(self) -> str:

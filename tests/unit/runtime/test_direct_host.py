@@ -17,7 +17,7 @@ from tiercel.runtime.host import DirectHost
     ("make", "reason"),
     [
         (Path.mkdir, "Is a directory"),
-        (os.mkfifo, "No such device or address"),
+        (os.mkfifo, "it is no regular file"),
         (lambda path: path.symlink_to("/dev/full"), "it is no regular file"),
     ],
 )

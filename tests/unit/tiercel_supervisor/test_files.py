@@ -68,6 +68,16 @@ def test_append_keeps_what_is_there(folder: Path) -> None:
     assert (folder / "alerts").read_text() == "one\ntwo\n"
 
 
+def test_half_a_line_that_is_there_spoils_no_other(folder: Path) -> None:
+    (folder / "alerts").write_text("one\ntw")
+    os.close(opened(folder / "alerts", "read"))
+    assert (folder / "alerts").read_text() == "one\ntw"
+    fd = opened(folder / "alerts", "append")
+    os.write(fd, b"two\n")
+    os.close(fd)
+    assert (folder / "alerts").read_text() == "one\ntw\ntwo\n"
+
+
 @pytest.mark.parametrize("mode", ["read", "append"])
 @pytest.mark.parametrize(
     "path", ["etc/passwd", "/etc/../etc/passwd", "/etc//passwd", "//etc/passwd", "/etc/./passwd", "/etc/passwd/", "", "/etc/\0x"]

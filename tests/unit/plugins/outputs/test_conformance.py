@@ -87,6 +87,9 @@ def kept_program(directory: Path) -> Iterator[Destination]:
         pid = int((directory / "pid").read_text())
         until(lambda: len(lines(directory / "out")) == 20)
         os.kill(pid, signal.SIGKILL)
+        until(
+            lambda: not (stat := Path(f"/proc/{pid}/stat")).exists() or ") Z " in stat.read_text()
+        )  # it could still read, and write nothing
 
     config = {"command": [script(directory, "echo $$ >pid; exec cat >>out")], "keep_alive": True}
     yield Destination(config=config, received=lambda: lines(directory / "out"), stop=stop, start=(directory / "down").unlink)

@@ -21,6 +21,7 @@ from tests.unit.plugins.outputs.servers import program
 from tests.unit.plugins.outputs.support import Granting, Numbers, alert, context
 from tiercel import Context, Retry, UserError
 from tiercel.config.schema import with_defaults
+from tiercel.runtime.host import DirectHost
 from tiercel_file import File
 from tiercel_file.rotation import Rotation, moved_name, tidy
 
@@ -285,9 +286,14 @@ def test_real_logrotate_and_nobody_told_us(tmp_path: Path, as_root: None) -> Non
 
 
 def test_half_a_line_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+    granted = Context("file", "", DirectHost({"alerts": (str(tmp_path / "alerts"), "append")}), {"numbers": Numbers()})
     for before, after in (("", []), ("0001\n00", [1]), ("00", []), ("0001\n", [1]), ("0" * 100_000 + "\n0", [0])):
         (tmp_path / "alerts").write_text(before)
         running(made(tmp_path / "alerts"), lambda output: output.deliver([alert(2)]))
+        first = (tmp_path / "alerts").read_text()
+        (tmp_path / "alerts").write_text(before)
+        running(File.from_config({"grant": "alerts", "format": "numbers"}, granted), lambda output: output.deliver([alert(2)]))
+        assert (tmp_path / "alerts").read_text() == first
         lines = (tmp_path / "alerts").read_text().splitlines()
         assert [line.lstrip("0") or "0" for line in lines] == [str(n) for n in [*after, 2]]
 

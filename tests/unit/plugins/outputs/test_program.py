@@ -128,6 +128,18 @@ def test_a_program_that_wants_no_input_decides_by_its_exit_code(tmp_path: Path) 
     running(made(script(tmp_path, "exec <&-; sleep 0.05"), format="long"), lambda output: output.deliver([alert(1)]))
 
 
+def test_a_kept_program_that_reads_nothing_is_ended_by_whoever_waits(tmp_path: Path) -> None:
+    async def check(output: Program) -> None:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):  # sooner than timeout_secs
+                    await output.deliver([alert(1)])
+        with pytest.raises(Retry, match=r"read nothing for 0.5 s"):
+            await output.deliver([alert(1)])
+
+    running(made(script(tmp_path, "exec sleep 1000"), keep_alive=True, timeout_secs=0.5), check)
+
+
 @pytest.mark.parametrize("form", ["numbers", "long"])  # that fits into the pipe, and that does not
 def test_a_kept_program_that_reads_nothing_is_ended(tmp_path: Path, form: str) -> None:
     async def check(output: Program) -> None:
@@ -218,9 +230,48 @@ def test_a_task_that_ends_leaves_no_program_behind(tmp_path: Path) -> None:
                 await task
             assert not alive((tmp_path / "pid").read_text())
             (tmp_path / "pid").unlink()
-            output._keep_alive = True
+            output._keep_alive, output._formatter = True, Numbers(100_000)  # half of it is written
 
     running(made(script(tmp_path, "echo $$ >tmp; mv tmp pid; exec sleep 1000")), check)
+
+
+def test_a_slow_program_is_interrupted_and_gets_each_alert_once(tmp_path: Path) -> None:
+    batch = [alert(n) for n in range(1, 101)]
+
+    async def check(output: Program) -> None:
+        tries = 0
+        while True:
+            try:
+                async with asyncio.timeout(0.3):  # as lanes do
+                    await output.deliver(batch)
+                break
+            except TimeoutError:
+                tries += 1
+        assert tries > 1
+        assert output.counters()["starts"] == 1
+        await output.deliver([alert(101)])
+
+    running(made(script(tmp_path, "while read n; do echo $n >>got; sleep 0.01; done"), keep_alive=True), check)
+    assert (tmp_path / "got").read_text().splitlines() == [f"{n:04}" for n in range(1, 102)]
+
+
+def test_what_was_read_is_not_given_to_the_next_run(tmp_path: Path) -> None:
+    """The first run reads one piece, of three lines, and one line of the next."""
+    batch = [alert(n) for n in range(1, 7)]
+
+    async def check(output: Program) -> None:
+        output._formatter = Numbers(10_000)
+        with pytest.raises(Retry, match="exit code 7"):
+            await output.deliver(batch)
+        output._pause = 0.0
+        await output.deliver(batch)
+
+    program = script(tmp_path, "[ -e got ] || { head -c 40000 >got; exit 7; }; exec cat >>got")
+    running(made(program, keep_alive=True), check)
+    lines = [line.lstrip("0") for line in (tmp_path / "got").read_text().splitlines()]
+    assert [line for line in lines if line in "123456"][:3] == ["1", "2", "3"]
+    assert lines.count("1") == 1
+    assert lines[-3:] == ["4", "5", "6"]
 
 
 def test_reopen_starts_it_anew(tmp_path: Path) -> None:
