@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import orjson
 
+from tiercel.cli.progress import Bar, bar
 from tiercel.cli.session import PATH, Session, Setting, config_option, open_session, rules_option
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def _replay(reader: Reader, session: Session, *, as_json: bool, matching: str, s
     for warning in replay.warnings():
         _say(warning)
     formatter = _formatter(session, as_json=as_json)
-    with _progress(reader) as (advance, printing):
+    with _progress(reader) as (advance, shown):
 
         def emit(alerts: list[Alert]) -> None:
-            with printing():
+            with shown.printing():
                 sys.stdout.buffer.write(b"".join(formatter.format(alert) + b"\n" for alert in alerts))
                 sys.stdout.buffer.flush()
 
@@ -103,7 +104,7 @@ def _export(reader: Reader, session: Session) -> None:
     catalogue, metadata = session.host.fields(), reader.metadata
     names = printable(catalogue, metadata)
     values = Values(RecordedFields(catalogue, metadata.hostname), metadata.event_source, names)
-    with _progress(reader) as (advance, printing), printing():
+    with _progress(reader) as (advance, shown), shown.printing():
         for event in events_of(reader, session.host):
             sys.stdout.buffer.write(_json(values.as_json(event)) + b"\n")
             advance()
@@ -127,34 +128,18 @@ def _say_how_it_ended(reader: Reader) -> None:
 
 
 @contextlib.contextmanager
-def _progress(reader: Reader) -> Iterator[tuple[Callable[[], None], Callable[[], contextlib.AbstractContextManager[None]]]]:
-    """A bar on stderr, if that is a terminal and the end of the capture is known.
+def _progress(reader: Reader) -> Iterator[tuple[Callable[[], None], Bar]]:
+    """A bar, if the end of the capture is known.
 
     Yields:
-        What to call now and then, and a context in which standard output may be written to.
+        What to call now and then, and the bar.
     """
     size = reader.size
-    if not sys.stderr.isatty() or not size:
-        yield (lambda: None), contextlib.nullcontext
+    if not size:
+        yield (lambda: None), Bar()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
-    task = progress.add_task(reader.name, total=size)
-
-    @contextlib.contextmanager
-    def printing() -> Iterator[None]:
-        if sys.stdout.isatty():  # bar and text in one terminal: the bar makes room
-            progress.stop()
-            yield
-            progress.start()
-        else:
-            yield
-
-    with progress:
-        yield (lambda: progress.update(task, completed=reader.offset)), printing
+    with bar(reader.name) as shown:
+        yield (lambda: shown(reader.offset / size)), shown
 
 
 def _say(message: str) -> None:

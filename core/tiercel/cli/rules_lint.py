@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tiercel.cli.diagnostics import print_diagnostics, with_snippets
+from tiercel.cli.progress import bar
 from tiercel.cli.session import Setting, config_option, json_option, open_session, rules_option
 from tiercel.cli.show import print_json, print_table
 
@@ -38,7 +39,9 @@ def command(
     session = open_session(setting, config_file, rules)
     texts = rule_texts(session.config, session.host, files=session.files)
     loaded = configured(load_rules(texts, session.host), session.config, session.host)
-    found = with_snippets(lint(loaded, session.host.fields(), known_event_types(session.host), disabled=disabled), dict(texts))
+    with bar("rules lint") as progress:
+        findings = lint(loaded, session.host.fields(), known_event_types(session.host), disabled=disabled, progress=progress)
+    found = with_snippets(findings, dict(texts))
     if as_json:
         print_json({"ok": not found, "findings": [dataclasses.asdict(each) for each in found]})
     else:

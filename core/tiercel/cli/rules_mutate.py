@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tiercel.cli.progress import bar
 from tiercel.cli.session import PATH, Setting, config_option, json_option, open_session
 from tiercel.cli.show import print_json
 from tiercel.errors import UserError
@@ -44,7 +45,8 @@ def command(setting: Setting, *, names: tuple[str, ...], paths: tuple[Path, ...]
     session = open_session(setting, config_file)
     suites = Bench(session.host, files=session.files).load(find(paths or HERE, files=session.files))
     _check_names(names, suites)
-    verdicts = mutate(suites, names)
+    with bar("rules mutate") as progress:
+        verdicts = mutate(suites, names, progress=progress)
     if as_json:
         print_json([_as_data(each) for each in verdicts])
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tiercel.engine.groups import Groups
 from tiercel.engine.nnf import normal_form
@@ -23,14 +23,24 @@ class Context:
         rules: what was loaded.
         catalogue: the fields.
         event_types: names of event types by event source; sources that do not know them ahead are left out.
+        progress: called with the share that is done.
 
     Attributes:
         rules: what was loaded.
         event_types: see above.
+        progress: see above.
     """
 
-    def __init__(self, rules: RuleSet, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        catalogue: FieldsView,
+        event_types: Mapping[str, frozenset[str]],
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         self.rules = rules
+        self.progress = progress or _silent
         self.event_types = event_types
         self._catalogue = catalogue
         self._groups: dict[str, Groups] = {}
@@ -61,6 +71,10 @@ class Context:
         if rule.name not in self._never:
             self._never[rule.name] = self.refuter(rule.source).refute(self.form(rule))
         return self._never[rule.name]
+
+
+def _silent(_: float) -> None:
+    """Shows nothing."""
 
 
 def finding(rule: Rule, code: str, message: str, *, of: RuleException | None = None) -> Diagnostic:

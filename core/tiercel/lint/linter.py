@@ -50,7 +50,8 @@ CHECKS: Final = (
 
 
 def lint(
-    rules: RuleSet, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]], *, disabled: Collection[str] = ()
+    rules: RuleSet, catalogue: FieldsView, event_types: Mapping[str, frozenset[str]], *, disabled: Collection[str] = (),
+    progress: Callable[[float], None] | None = None,
 ) -> list[Diagnostic]:  # fmt: skip
     """All findings, in the order of the files' names and lines.
 
@@ -59,6 +60,7 @@ def lint(
         catalogue: the fields.
         event_types: names of event types by event source; sources that do not know them ahead are left out.
         disabled: codes of findings that are not wanted.
+        progress: called with the share that is done.
 
     Raises:
         tiercel.UserError: a code does not exist.
@@ -68,6 +70,6 @@ def lint(
         if code not in codes:
             msg = f"unknown code {code}{suggest(code, codes)}; known: {', '.join(codes)}"
             raise UserError(msg)
-    context = Context(rules, catalogue, event_types)
+    context = Context(rules, catalogue, event_types, progress=progress)
     found = [each for check in CHECKS if check.code not in disabled for each in check.find(context)]
     return sorted(found, key=lambda each: (each.file, each.line))

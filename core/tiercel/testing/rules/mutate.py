@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,21 +46,28 @@ class Verdicts:
         return not self.living and not self.stale
 
 
-def mutate(suites: Sequence[Suite], wanted: Iterable[str] = ()) -> list[Verdicts]:
+def mutate(
+    suites: Sequence[Suite], wanted: Iterable[str] = (), *, progress: Callable[[float], None] | None = None
+) -> list[Verdicts]:  # fmt: skip
     """Tries all mutants of rules against all tests.
 
     Args:
         suites: loaded with origins.
         wanted: names of rules; none for all that run.
+        progress: called with the share that is done.
 
     Raises:
         tiercel.UserError: a test fails as it is.
     """
     tried: dict[str, dict[tuple[object, ...], tuple[Mutant, bool]]] = {}
     names = frozenset(wanted)
+    total, done = sum(len(suite.rules) for suite in suites), 0
     for suite in suites:
         trial = _Trial(suite)
         for rule in suite.rules:
+            if progress is not None:
+                progress(done / total)
+            done += 1
             if names and rule.name not in names:
                 continue
             of_rule = tried.setdefault(rule.name, {})
