@@ -147,8 +147,8 @@ class Supervisor:
         else:
             self._broker.grant(files, loaders)
 
-    def _one_life(self, restarts: int, *, sensor: bool = True) -> int:
-        """Runs one sensor, or another command, to its end; its wait status."""
+    def _one_life(self, restarts: int, *, why: str = "", sensor: bool = True) -> int:
+        """Runs one sensor, or another command, to its end; its wait status. `why` says how the sensor before it ended."""
         self._pid, channel = spawn(
             self._command, self._uid, self._gid, dies_with_parent=True, extra=self._environment, patient=sensor
         )  # fmt: skip
@@ -156,7 +156,7 @@ class Supervisor:
         poll.register(channel, select.POLLIN)
         poll.register(self._wakeup[0], select.POLLIN)
         try:
-            self._broker.greet(channel, restarts)
+            self._broker.greet(channel, restarts, why)
             talking = True
             while True:
                 for fd, _ in poll.poll(1000 if talking else 200):
@@ -191,9 +191,10 @@ class Supervisor:
         """Until the sensor ends by itself or is told to; the exit code."""
         self._catch_signals()
         quick = restarts = 0
+        how = ""
         while True:
             born = time.monotonic()
-            status = self._one_life(restarts)
+            status = self._one_life(restarts, why=how)
             code = os.waitstatus_to_exitcode(status)
             if code in (0, 2) or self._stopping:
                 return max(code, 0)

@@ -44,10 +44,13 @@ class Broker:
         """Lets go of what is not needed any more. Call it now and then."""
         self._loaders.tidy()
 
-    def greet(self, channel: socket.socket, restarts: int) -> None:
-        """First message to a new child: what it may ask for. What an earlier child had prepared is discarded."""
+    def greet(self, channel: socket.socket, restarts: int, why: str = "") -> None:
+        """First message to a new child: what it may ask for, the how many-th restart it is, and how the one before it ended.
+
+        What an earlier child had prepared is discarded.
+        """
         self._loaders.discard_all()
-        wire.send(channel, {"grants": self._granted(), "restarts": restarts}, list(self._gifts))
+        wire.send(channel, {"grants": self._granted(), "restarts": restarts, "why": why}, list(self._gifts))
 
     def _granted(self) -> dict[str, str]:
         return {name: grant.mode for name, grant in self._files.items()}

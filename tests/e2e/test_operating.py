@@ -85,6 +85,9 @@ def test_a_restart_is_an_alert(watcher: Sensor) -> None:
         os.kill(watcher.sensor_pid, signal.SIGKILL)
         watcher.wait_for(lambda: number in told(), "the next sensor")  # noqa: B023  used at once
     assert [len(found) for found in told().values()] == [1, 1]
+    assert {alert["output_fields"]["sensor.reason"] for alert in internal(watcher, "Tiercel internal: sensor restarted")} == {
+        "was killed by signal 9"
+    }
 
 
 def test_status_and_metrics(watcher: Sensor, installed: Path, folder: Path) -> None:

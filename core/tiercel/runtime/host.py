@@ -29,6 +29,7 @@ class SupervisedHost(Host):
         greeting, fds = wire.receive(channel)
         self.grants: Mapping[str, str] = greeting["grants"]
         self.restarts: int = greeting["restarts"]
+        self.why_restarted: str = greeting["why"]
         self._journal, self.statistics = fds
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:

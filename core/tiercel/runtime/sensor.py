@@ -205,11 +205,12 @@ class Sensor:
         self.health.opened["outputs"] = True
         if sink is None:
             await self.endpoint.start(self.generation.config.endpoint)
-        if number := self.restarts:
+        if self._supervised is not None and self.restarts:
+            why = self._supervised.why_restarted
             self.internal.report(
                 "Tiercel internal: sensor restarted",
-                f"restart {number} of this run",
-                fields={"sensor.restarts": number},
+                f"the one before it {why}; restart {self.restarts} of this run",
+                fields={"sensor.restarts": self.restarts, "sensor.reason": why},
             )
         try:
             source_plan = self.generation.source_plan

@@ -67,10 +67,10 @@ def descriptors() -> set[str]:
 
 
 def test_greeting(served: Served) -> None:
-    served.broker.greet(served.ours, 3)
+    served.broker.greet(served.ours, 3, "was killed by signal 9")
     host = SupervisedHost(served.theirs)
     assert host.grants == {"rules": "read", "log": "append"}
-    assert host.restarts == 3
+    assert (host.restarts, host.why_restarted) == (3, "was killed by signal 9")
     assert str(Path(f"/proc/self/fd/{host.journal()}").readlink()) == "/memfd:journal (deleted)"
     assert str(Path(f"/proc/self/fd/{host.statistics}").readlink()) == "/memfd:statistics (deleted)"
     os.close(host.journal())

@@ -57,7 +57,7 @@ def test_a_file_is_bounded() -> None:
         ("tests:", "test:", 'f:1:1: test: unknown option "test" (did you mean "tests"?)'),
         ("name: n", "nam: n", 'f:2:5: tests[0].nam: unknown option "nam" (did you mean "name"?)'),
         ("name: n", "line: n", 'f:2:5: tests[0]: missing option "name": What it shows; unique in the file.'),
-        ("[{evt.type: open}]", "[]", "f:3:13: tests[0].events: expected at least 1 entries (got [])"),
+        ("[{evt.type: open}]", "[]", "f:3:13: tests[0].events: expected at least 1 entries (got a list of 0)"),
         ("[{evt.type: open}]", "{evt.type: open}", "f:3:13: tests[0].events: expected a list (got a mapping)"),
         ("expect_none: true", "expect_none: yes", "f:4:18: tests[0].expect_none: expected true or false or a list (got text)"),
         ("expect_none: true", "expect: [{rule: a, prioity: b}]", 'f:4:24: tests[0].expect[0].prioity: unknown option "prioity"'),
