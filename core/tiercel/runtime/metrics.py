@@ -68,6 +68,7 @@ SPOOL_COUNTERS: Final = {
     "damaged": "Alerts that could not be read back.",
     "buried": "Dead letters that were kept.",
     "failures": "Transactions that the disk did not take.",
+    "sync_failures": "Times that what was committed could not be forced to the disk.",
 }
 """Counters in `tiercel.spool.jobs.SpoolCounters` -> help."""
 SPOOL_GAUGES: Final = {

@@ -22,6 +22,8 @@ VERSION: Final = 1
 """Of the tables below, in ``PRAGMA user_version``."""
 BUSY_SECONDS: Final = 0.25
 """How long a statement waits for another process's lock."""
+LOG_BYTES: Final = 4 << 20
+"""What stays of the log when it was written back."""
 CHUNKS: Final = (128, 16, 1)
 """Rows of one insert statement."""
 
@@ -78,6 +80,8 @@ class Database:
     """An open file.
 
     Attributes:
+        path: the file.
+        log: what is not written back into it yet (sqlite.org/walformat.html).
         total: bytes of all alerts, as `Row.size` counts them.
         last: the largest number of an alert, or place of an output, that is known.
     """
@@ -89,7 +93,7 @@ class Database:
             path: the file.
             synchronous: ``FULL``, ``NORMAL`` or ``OFF`` (sqlite.org/pragma.html#pragma_synchronous).
         """
-        self.path = path
+        self.path, self.log = path, path.with_name(path.name + "-wal")
         self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._set_up(synchronous)
@@ -104,6 +108,7 @@ class Database:
         run("PRAGMA journal_mode = WAL")
         run(f"PRAGMA synchronous = {synchronous}")
         run("PRAGMA wal_autocheckpoint = 0")  # `syncing` does it beside the commits
+        run(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         (version,) = run("PRAGMA user_version").fetchone()
         if version == 0:
             self._connection.executescript(SCHEMA)

@@ -22,6 +22,8 @@ ERRORS: Final = (sqlite3.Error, OSError, files.SpoolError)
 """What using the disk may raise."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
+LONGEST_LOG: Final = 32 << 20
+"""Bytes of the log at which commits wait until it is written back."""
 DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, None})
 """Primary result codes of a file whose content is wrong; None: an error of ours about its content."""
 
@@ -58,7 +60,13 @@ class Disk:
         self.failures = 0
         self._lock = -1
         self._syncer: Syncer | None = None
+        self._sync_failures = 0  # of earlier ones
         self._pause, self._next_try = FIRST_PAUSE, 0.0
+
+    @property
+    def sync_failures(self) -> int:
+        """How often what was committed could not be forced to the disk."""
+        return self._sync_failures + (0 if (syncer := self._syncer) is None else syncer.failures)
 
     @property
     def wanted(self) -> bool:
@@ -91,6 +99,11 @@ class Disk:
     def abandon(self) -> None:
         """Closes the database, to open it anew later."""
         self._close_database()
+
+    def relieve(self) -> None:
+        """Writes a long log back: under load `Syncer` never comes to its end, where it would begin anew. Raises `ERRORS`."""
+        if self.database is not None and self.database.log.stat().st_size > LONGEST_LOG:
+            self.database.checkpoint()
 
     def worked(self) -> None:
         """A transaction was committed."""
@@ -140,6 +153,7 @@ class Disk:
     def _close_database(self) -> None:
         if self._syncer is not None:
             self._syncer.stop()
+            self._sync_failures += self._syncer.failures
             self._syncer = None
         if self.database is not None:
             with contextlib.suppress(sqlite3.Error):

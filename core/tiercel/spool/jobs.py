@@ -40,6 +40,7 @@ class SpoolCounters:
         damaged: could not be read back.
         buried: dead letters that were kept.
         failures: transactions that the disk did not take.
+        sync_failures: how often what was committed could not be forced to the disk.
         bytes: of alerts on the disk now.
         max_bytes: how many there may be.
         problem: why the disk takes nothing now; "" if it does.
@@ -54,6 +55,7 @@ class SpoolCounters:
     damaged: int = 0
     buried: int = 0
     failures: int = 0
+    sync_failures: int = 0
     bytes: int = 0
     max_bytes: int = 0
     problem: str = ""

@@ -76,6 +76,7 @@ class Keeper:
         counters, disk = self._counters, self._disk
         database = disk.database
         counters.unsaved, counters.failures, counters.problem = len(self._unsaved), disk.failures, disk.problem
+        counters.sync_failures = disk.sync_failures
         counters.bytes = 0 if database is None else database.total
         return counters
 
@@ -302,6 +303,7 @@ class Keeper:
             while (removed := self._expire(database, horizon)) > 0:
                 self._counters.expired += removed
             self._pressure.look(database)
+            disk.relieve()
             if now >= self._next_trim:
                 self._next_trim = now + TRIM_PAUSE
                 database.trim_dead(before=horizon, max_bytes=self._settings.max_bytes // DEAD_SHARE)

@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 QUICK_DEATHS = 4
 """Deaths in a row within 10 seconds of a birth after which the supervisor still starts another sensor."""
 SECONDS_TO_CATCH_UP = 120
+RING_MB = 64
+"""What is opened while the sensor is started again and again, some of it on a machine that has other things to do."""
 OUTPUT = """
   http/{name}: {{url: "http://127.0.0.1:{port}/", body: lines, batch_max: 500, timeout_secs: 5}}"""
 
@@ -50,9 +52,10 @@ class Result:
 
     def check(self) -> str:
         """Every output has every number, in order once what came twice is removed by its id. A summary for people."""
-        words = [f"{self.opened} opened, {self.unseen} not seen"]
         expected = [number for number, _ in dict.fromkeys(self.received["file"])]
-        assert self.opened - len(expected) <= self.unseen, self.log
+        missing = sorted(set(range(self.opened)) - set(expected))
+        words = [f"{self.opened} opened, {len(missing)} lost in the kernel"]
+        assert len(missing) <= min(self.unseen, self.opened // 10_000), f"{missing[:20]}; {self.log}"
         for name, received in self.received.items():
             first = dict.fromkeys(received)
             numbers = [number for number, _ in first]
@@ -108,6 +111,7 @@ def killed(binaries: Path, folder: Path, *, kills: int, rate: float, down: float
         log.touch()
     file = folder / "alerts.jsonl"
     config = "outputs:" + "".join(OUTPUT.format(name=name, port=port) for name, port in zip(logs, (good, late, stalling), strict=True))
+    config = f"sources:\n  ebpf: {{ring_size_mb: {RING_MB}}}\n" + config
     config += f"\n  file: {{grant: alerts, format: json}}\ngrants:\n  alerts: {{path: {file}, mode: append}}\n"
     rules = rule("number", f"{OPENS} and fd.name startswith {numbered}/", "evt.time")
     run = folder / "run"
