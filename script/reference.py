@@ -247,7 +247,12 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {schema['items'].get('type', 'values')}s"
     kind: str = schema.get("type", "any")
-    return "mapping" if kind == "object" else kind
+    if kind == "object":
+        values = schema.get("additionalProperties")
+        return "mapping of secrets" if isinstance(values, Mapping) and values.get("writeOnly") else "mapping"
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    limits = "".join(f" {word} {schema[key]:,}" for key, word in words.items() if key in schema)
+    return f"{'secret ' * bool(schema.get('writeOnly'))}{kind}{limits}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------- hooks

@@ -21,8 +21,16 @@ SCHEMA: Final[Mapping[str, Any]] = {
             "description": "Address to listen on. Whoever can reach it can read names of rules and counters: there is no log-in.",
         },
         "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 7765, "description": "TCP port; 0 for any free one."},
-        "certificate": {"type": "string", "minLength": 1, "description": "Grant of a PEM file with a certificate chain: it speaks TLS."},
-        "key": {"type": "string", "minLength": 1, "description": "Grant of a PEM file with the private key, if it is in another file."},
+        "certificate": {
+            "type": "string",
+            "description": "Grant of a PEM file with a certificate chain: it speaks TLS.",
+            "x-tiercel": "grant",
+        },
+        "key": {
+            "type": "string",
+            "description": "Grant of a PEM file with the private key, if it is in another file.",
+            "x-tiercel": "grant",
+        },
     },
     "additionalProperties": False,
 }  # fmt: skip

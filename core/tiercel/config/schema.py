@@ -37,7 +37,7 @@ def compose(host: PluginHost, *, grants: Iterable[str]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "properties": {**{name: key.schema for name, key in KEYS.items()}, **sections},
+        "properties": {**{name: _named(key.schema, names) for name, key in KEYS.items()}, **sections},
         "additionalProperties": False,
     }
 

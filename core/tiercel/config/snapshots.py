@@ -22,7 +22,11 @@ SCHEMA: Final[Mapping[str, Any]] = {
             "description": "Time between two snapshots, as Prometheus writes it: 1h30m; at least 30 seconds.",
         },
         "alert": {"type": "boolean", "default": True, "description": "Whether a snapshot is an internal alert."},
-        "file": {"type": "string", "minLength": 1, "description": "Grant of a file that snapshots are appended to, as lines of JSON."},
+        "file": {
+            "type": "string",
+            "description": "Grant of a file that snapshots are appended to, as lines of JSON.",
+            "x-tiercel": "grant",
+        },
     },
     "additionalProperties": False,
 }

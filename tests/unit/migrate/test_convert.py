@@ -115,6 +115,7 @@ http_output:
   client_cert: /etc/c.pem
   client_key: /etc/k.pem
   compress_uploads: true
+program_output: {enabled: true, keep_alive: true, program: "jq . | mail root"}
 webserver: {enabled: true, listen_port: 1, listen_address: "::", ssl_enabled: true, ssl_certificate: /etc/w.pem}
 metrics: {enabled: true, interval: 1h 30m, output_rule: true, output_file: /var/log/m.json}
 syscall_event_drops: {threshold: 0.5, rate: 0.01, actions: [alert]}
@@ -187,6 +188,7 @@ class TestConvert:
             "outputs": {
                 "syslog": {"format": "json"},
                 "file": {"grant": "alerts", "format": "json"},
+                "program": {"command": ["/bin/sh", "-c", "jq . | mail root"], "keep_alive": True, "format": "json"},
                 "http": {
                     "url": "https://receiver.example/x",
                     "format": "json",
@@ -260,9 +262,9 @@ class TestConvert:
     def test_the_file(self, imported: Import, installed: list[Distribution], tmp_path: Path) -> None:
         text = "\n".join(lines(imported(FULL + "frob: {a: 1}\n"), "falco.yaml"))
         assert "# Made by `tiercel config import` of" in text
-        assert f"#   {tmp_path}/falco.yaml:25:1: frob: unknown: not an option" in text
+        assert f"#   {tmp_path}/falco.yaml:26:1: frob: unknown: not an option" in text
         config, _ = load(text, "t.yaml", validate=validate, distributions=installed)
-        assert (config.priority.name, config.endpoint.port, list(config.outputs)) == ("WARNING", 1, ["syslog", "file", "http"])
+        assert (config.priority.name, config.endpoint.port, list(config.outputs)) == ("WARNING", 1, ["syslog", "file", "program", "http"])
 
 
 anything = st.recursive(
