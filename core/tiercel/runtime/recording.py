@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from tiercel.components.source import Source
     from tiercel.plan import SourcePlan
 
-__all__ = ["Sink", "links", "open_sink", "recorder"]
+__all__ = ["Sink", "Told", "links", "open_sink", "recorder"]
+
+_log = logging.getLogger("tiercel.recording")
 
 PIECE: Final = select.PIPE_BUF
 """Bytes that a pipe takes at once when poll(2) says that it is writable."""
@@ -32,6 +35,10 @@ PATIENCE: Final = 0.2
 """Seconds after which a waiting writer looks whether it should stop."""
 GRACE: Final = 3.0
 """Seconds that a reader has after that."""
+
+TOLD_SECONDS: Final = 10.0
+"""Between two lines of the log about the size of a capture."""
+MIB: Final = 1 << 20
 
 LINKED: Final = ("/", "/usr", "/var")
 """Directories whose links to directories a capture names: rules written later lead through them."""
@@ -132,3 +139,23 @@ def recorder(sink: Sink, source: Source, plan: SourcePlan, *, complete: bool, pa
         types=plan.wanted_types, fields=plan.fields, paths={**links(), **paths},
     )  # fmt: skip
     return Recorder(source, sink.write, metadata, name=sink.name)
+
+
+class Told:
+    """How large the capture is, in the log now and then."""
+
+    def __init__(self, recorder: Recorder, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Says nothing yet.
+
+        Args:
+            recorder: of the capture.
+            clock: seconds.
+        """
+        self._recorder, self._clock = recorder, clock
+        self._next = clock() + TOLD_SECONDS
+
+    def __call__(self) -> None:
+        """Says it if it is time."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + TOLD_SECONDS
+            _log.info("recorded %d records, %.1f MiB so far", self._recorder.records, self._recorder.size / MIB)

@@ -39,7 +39,7 @@ from tiercel.runtime.greeting import destinations, watched
 from tiercel.runtime.health import Health
 from tiercel.runtime.host import DirectHost, SupervisedHost, connect
 from tiercel.runtime.metrics import METRICS
-from tiercel.runtime.recording import open_sink
+from tiercel.runtime.recording import Told, open_sink
 from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.reload import ReloadCounters, Reloader
 from tiercel.runtime.statistics import Statistics
@@ -237,7 +237,7 @@ class Sensor:
                 statistics,
                 self._host,
                 descriptor=supervised.statistics if supervised else None,
-                alive=supervised.alive if supervised else None,
+                steps=[Told(recorder)] if recorder else [supervised.alive] if supervised else [],
             )
             self.health.opened["source"] = True
             if sink is None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tiercel.runtime.losses import Losses
@@ -45,7 +45,7 @@ class Upkeep:
     """On the asyncio loop."""
 
     def __init__(
-        self, sensor: _Sensor, statistics: Statistics, host: Host, *, descriptor: int | None, alive: Callable[[], None] | None = None
+        self, sensor: _Sensor, statistics: Statistics, host: Host, *, descriptor: int | None, steps: Iterable[Callable[[], None]] = ()
     ) -> None:
         """Looks at what an earlier sensor has told.
 
@@ -54,12 +54,12 @@ class Upkeep:
             statistics: collects its counters.
             host: opens files.
             descriptor: of the file for the statistics; None for none.
-            alive: tells who supervises the sensor that its loop goes round.
+            steps: what else is to be done each time, before.
         """
         self._sensor, self._statistics, self._descriptor = sensor, statistics, descriptor
         self._losses = Losses(sensor.internal.report, told=_told(descriptor))
         self._snapshots = Snapshots(sensor.internal, host)
-        self._steps = [self.look] if alive is None else [alive, self.look]
+        self._steps = [*steps, self.look]
         self._quarantined: set[str] = set()
 
     async def run(self, ended: asyncio.Event) -> None:

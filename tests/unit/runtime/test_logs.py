@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
@@ -239,3 +240,19 @@ def test_nothing_heavy_is_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     assert [name for name in done.stdout.split() if not name.startswith("tiercel")] == []
+
+
+HOT = ("core/tiercel/engine", "core/tiercel/pipeline/detect.py", "core/tiercel/event.py", "plugins/sources/tiercel_ebpf")
+
+
+@pytest.mark.parametrize("place", HOT)
+def test_what_runs_for_each_event_does_not_log(place: str, repository: Path) -> None:
+    """Nor can it begin to: it does not import what logs."""
+    path = repository / place
+    files = [path] if path.is_file() else list(path.glob("**/*.py"))
+    assert files
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.partition(".")[0] for name in names} & {"logging", "warnings"}, file

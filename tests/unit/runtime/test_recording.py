@@ -4,6 +4,8 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.unit.capture.test_source import Lab
 from tiercel.capture import CaptureError
 from tiercel.config.model import APPEND
 from tiercel.runtime.host import DirectHost
-from tiercel.runtime.recording import Sink, links, open_sink
+from tiercel.runtime.recording import Sink, Told, links, open_sink
 
 
 class Unnamed(Lab):
@@ -87,3 +89,13 @@ def test_links_lead_to_directories() -> None:
     found = links()
     assert all(os.path.isdir(target) and path != target for path, target in found.items())
     assert not os.path.islink("/bin") or found["/bin"] == os.path.realpath("/bin")
+
+
+def test_the_size_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    now = 100.0
+    made: Any = SimpleNamespace(records=7, size=3 << 19)
+    told = Told(made, clock=lambda: now)
+    with caplog.at_level("INFO", "tiercel"):
+        for now in (100.0, 109.9, 110.0, 111.0, 120.1):  # noqa: B007  the clock
+            told()
+    assert caplog.messages == ["recorded 7 records, 1.5 MiB so far"] * 2
