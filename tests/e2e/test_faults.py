@@ -32,7 +32,7 @@ def refused(installed: Path, folder: Path) -> Run:
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
         assert "restart" not in done.stderr
-        return [line.replace(str(path), "rules.yaml") for line in done.stderr.splitlines()]
+        return [line.replace(str(path), "rules.yaml") for line in done.stderr.splitlines() if " info tiercel: " not in line]
 
     return run
 

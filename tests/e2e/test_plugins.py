@@ -154,7 +154,7 @@ def test_strangers_in_a_running_sensor(scratch: Scratch, run: Callable[..., Sens
     assert "field syscall:hostile.bad of tiercel-hostile 1.0: failed" in text
     assert "ZeroDivisionError" in text
     assert "output broken: KeyError: 'as it likes'" in text
-    assert "output broken: failed on 5 batches in a row; it gets no more alerts" in text
+    assert "output broken failed 3 times: KeyError: 'as it likes'; it is tried again in 30 s, its alerts wait" in text
     # The stranger's .pth ran, but never as root.
     uids = {int(mark.name.removeprefix("uid-")) for mark in (scratch.folder / "marks").iterdir()}
     assert uids, "the test looks at the right thing"
@@ -165,11 +165,12 @@ def test_only_what_somebody_reads_is_collected(scratch: Scratch, folder: Path) -
     code = (
         "import json, sys\n"
         "from pathlib import Path\n"
+        "from tiercel.config.files import Files\n"
         "from tiercel.config.model import RunOptions\n"
-        "from tiercel.runtime.sensor import Sensor\n"
+        "from tiercel.runtime.generation import prepare\n"
         "from tiercel_ebpf.translate import translate\n"
-        "sensor = Sensor(RunOptions(rules=(Path(sys.argv[1]),)), None)\n"
-        "print(json.dumps(translate(sensor.generation.source_plan, ring_bytes=1 << 23)[0]['collect']))\n"
+        "made = prepare(RunOptions(rules=(Path(sys.argv[1]),)), number=1, files=Files(None, ()))\n"
+        "print(json.dumps(translate(made.source_plan, ring_bytes=1 << 23)[0]['collect']))\n"
     )
     rule = "- rule: r\n  desc: d\n  condition: evt.type = open and {check}\n  output: o\n  priority: INFO\n"
     collected = {}
@@ -180,3 +181,38 @@ def test_only_what_somebody_reads_is_collected(scratch: Scratch, folder: Path) -
     assert '"exe"' not in collected["without"]
     assert '"exe"' in collected["with"]
     assert sysconfig.get_python_version() in str(scratch.site)
+
+
+FLAKY = """
+import itertools
+
+from tiercel_ebpf.source import {name}
+
+read, calls = {name}.read, itertools.count()
+
+
+def flaky(self, timeout):
+    if next(calls) == 20:
+        raise RuntimeError("made up")
+    return read(self, timeout)
+
+
+{name}.read = flaky
+"""
+
+
+def test_the_source_of_system_calls_is_opened_anew(run: Callable[..., Sensor], folder: Path) -> None:
+    (folder / "flaky.py").write_text(FLAKY.format(name="EbpfSource"))
+    (folder / "flaky.py").chmod(0o644)
+    rule = f"- rule: opened\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = {folder}/watched\n  output: o\n  priority: INFO\n"
+    config = f"outputs:\n  stdout: {{format: json}}\nplugins: {{paths: [{folder}/flaky.py]}}\n"
+    running = run(rule, config=config)
+    for _ in range(40):
+        (folder / "watched").write_text("x")
+        running.settle(0.1)
+    running.expect("opened", count=40)
+    (failed,) = running.expect("Tiercel internal: plugin quarantined")
+    assert "source of ebpf failed: RuntimeError: made up" in failed["output"]
+    running.expect("Tiercel internal: plugin restored")
+    text = running.stop()
+    assert "starting another" not in text
