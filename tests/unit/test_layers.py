@@ -27,6 +27,16 @@ def packages(repository: Path, *roots: str) -> set[str]:
     return {path.parent.name for root in roots for path in (repository / root).glob("*/__init__.py")}
 
 
+def test_every_plugin_is_typed(repository: Path) -> None:
+    found = {path.parent.name for root in PLUGIN_ROOTS for path in (repository / root).glob("*/py.typed")}
+    assert found == packages(repository, *PLUGIN_ROOTS) - {"tiercel_ebpf_loader"}  # that is a program
+
+
+def test_every_plugin_is_an_entry_point(repository: Path) -> None:
+    points = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert {*points["tiercel"].values(), *points["tiercel.loaders"].values()} == packages(repository, *PLUGIN_ROOTS)
+
+
 def contract(linter: dict[str, Any], name: str) -> dict[str, Any]:
     [found] = [entry for entry in linter["contracts"] if entry["id"] == name]
     return dict(found)
