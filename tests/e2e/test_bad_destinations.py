@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_what_is_no_file_is_one_line(installed: Path, folder: Path, make: Callab
     if way == "grant":
         text = f"outputs: {{file: {{grant: out}}}}\ngrants: {{out: {{path: {folder}/out, mode: append}}}}\n"
     config.write_text(text)
-    command = [installed / "tiercel", "run", "-c", config, *state_option(folder)]
+    command: list[str | Path] = [installed / "tiercel", "run", "-c", config, *state_option(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2, done.stderr
     [line] = [line for line in done.stderr.splitlines() if "not opened" in line]
@@ -70,6 +71,10 @@ def numbers(path: Path) -> list[int]:
         return []
     alerts = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return [int(alert["output_fields"]["fd.name"].rpartition("/")[2]) for alert in alerts if alert["rule"] == "probe"]
+
+
+def _complete(path: Path) -> bool:
+    return len(set(numbers(path))) == 100
 
 
 def test_detection_goes_on(folder: Path, small_disk: Path, sensor: Callable[..., Sensor]) -> None:
@@ -101,7 +106,7 @@ grants:
     (small_disk / "filler").unlink()
     (folder / "works").touch()
     for path in (small_disk / "alerts", folder / "own" / "hangs", folder / "own" / "dies"):
-        running.wait_for(lambda path=path: len(numbers(path)) >= 100, f"the rest to arrive in {path}", 60)
+        running.wait_for(partial(_complete, path), f"the rest to arrive in {path}", 60)
         assert list(dict.fromkeys(numbers(path))) == list(range(100))
     said = running.stop()
     assert "Traceback" not in said
