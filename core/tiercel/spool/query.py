@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,8 +127,11 @@ class Viewer:
         try:
             self._path.stat()
         except OSError as error:
-            hint = "no sensor has kept alerts there; try -c FILE, or -o state_dir=DIRECTORY" if isinstance(error, FileNotFoundError) else ""
-            msg = f"{self._path}: {error.strerror}" + (f": {hint}" if hint else "; run this as the user of the sensor, or as root")
+            gone = isinstance(error, FileNotFoundError)
+            hint = "no sensor has kept alerts there; -c FILE or -o state_dir=DIRECTORY says where" if gone else "it belongs to the sensor"
+            if os.geteuid():
+                hint += "; root sees those of the host's sensor"
+            msg = f"{self._path}: {error.strerror}: {hint}"
             raise SpoolError(msg) from error
         with self._errors():
             self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)

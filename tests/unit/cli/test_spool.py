@@ -63,6 +63,20 @@ def test_list_is_text_that_does_nothing_to_a_terminal(run: Run, lab: Lab) -> Non
     assert line.endswith(r"\x1b[2Jx\ny\udcff: \x1b[2Jx\ny\udcff")
 
 
+def test_tail_goes_on_until_interrupted(run: Run, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    coming = [[alert("new", priority=Priority.DEBUG), alert("newer")], [], [alert("newest")]]
+
+    def sleep(seconds: float) -> None:
+        if not coming:
+            raise KeyboardInterrupt
+        lab.put(*coming.pop(0))
+
+    monkeypatch.setattr("tiercel.cli.alerts.time.sleep", sleep)
+    done = run("alerts", "tail", "-n", "1", "-p", "notice", "--json")
+    assert done.code == 130
+    assert [json.loads(line)["rule"] for line in done.out.splitlines()] == ["shell two", "newer", "newest"]
+
+
 def test_show(run: Run, lab: Lab) -> None:
     out = run("alerts", "show", "aa").out
     assert r"  proc.name: \x1b[2Jx\ny\udcff" in out

@@ -58,3 +58,12 @@ def test_a_log_that_was_long_does_not_stay_so(lab: Lab) -> None:
         return log.stat().st_size <= 4 << 20
 
     wait_for(short)
+
+
+@pytest.mark.parametrize(("policy", "synchronous"), [("each", 2), ("interval", 1), ("never", 0)])
+def test_every_policy_is_sqlites(lab: Lab, policy: str, synchronous: int) -> None:
+    """FULL in WAL mode forces the log to the disk with each commit, NORMAL only before it is written back (sqlite.org/pragma.html)."""
+    lab.start(fsync=policy)
+    database = lab.spool._disk.database
+    assert database is not None
+    assert lab.spool.call(lambda: database._connection.execute("PRAGMA synchronous").fetchone()).result(5) == (synchronous,)
