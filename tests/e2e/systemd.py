@@ -30,9 +30,11 @@ START = """\
 set -e
 mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/systemd/system /run/units
-for directory in /etc/tiercel /var/log/tiercel /var/lib/tiercel; do
+for directory in /etc/tiercel /var/log/tiercel; do
     [ ! -d "$directory" ] || mount -t tmpfs -o mode=755 tiercel "$directory"
 done
+# As tmpfiles.d makes it.
+mount -t tmpfs -o mode=700,uid=tiercel,gid=tiercel tiercel /var/lib/tiercel
 exec "$0" --user --log-target=console
 """
 

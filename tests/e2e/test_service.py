@@ -50,8 +50,9 @@ def systemd(installed: Path, repository: Path, folder: Path) -> Iterator[Systemd
 
 
 def names(systemd: Systemd, path: str = "/var/log/tiercel/alerts.json") -> list[str]:
-    """Names of the files whose opening a file of alerts tells of."""
-    return [Path(json.loads(line)["output_fields"]["fd.name"]).name for line in systemd.read(path).splitlines()]
+    """Names of the files whose opening a file of alerts tells of; what the sensor says of itself is left out."""
+    alerts = [json.loads(line) for line in systemd.read(path).splitlines()]
+    return [Path(alert["output_fields"]["fd.name"]).name for alert in alerts if alert["source"] == "syscall"]
 
 
 def touch(folder: Path, name: str) -> None:
@@ -87,6 +88,25 @@ def test_a_cold_start_compiles_in_the_sandbox(systemd: Systemd, folder: Path) ->
     touch(folder, "first")
     systemd.wait_for(lambda: names(systemd) == ["first"], "the alert", 15)
     assert list(Path(f"/proc/{systemd.process.pid}/root/var/cache/tiercel").iterdir())
+
+
+def test_it_reloads_in_its_sandbox(systemd: Systemd, folder: Path) -> None:
+    systemd.systemctl("start", "tiercel")
+    (folder / "other").mkdir()
+    systemd.write("/etc/tiercel/rules.yaml", RULES.format(folder=folder).replace("/watched/", "/other/"))
+    systemd.systemctl("reload", "tiercel")
+
+    def seen() -> bool:
+        (folder / "other/new").write_text("")
+        return "new" in names(systemd)
+
+    systemd.wait_for(seen, "the rules read again", 30)
+    touch(folder, "old")
+    (folder / "other/last").write_text("")
+    systemd.wait_for(lambda: "last" in names(systemd), "the alert", 15)
+    assert "old" not in names(systemd)
+    assert "Tiercel internal: reloaded" in systemd.read("/var/log/tiercel/alerts.json")
+    assert systemd.systemctl("show", "--property=NRestarts", "--value", "tiercel") == "0"
 
 
 def test_a_mistake_is_not_tried_again(systemd: Systemd) -> None:
