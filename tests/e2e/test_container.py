@@ -171,6 +171,13 @@ def test_the_daemon_set_watches_its_node(podman: Podman, repository: Path, folde
         assert podman("inspect", "--format={{.State.ExitCode}}", sensor.id) == "0"
 
 
+def test_a_container_with_process_ids_of_its_own_is_told(podman: Podman) -> None:
+    done = podman.attempt("run", "--rm", "--network=none", IMAGE, "doctor")
+    assert done.returncode == 1
+    missing = [line for line in done.stdout.splitlines() if line.startswith("missing")]
+    assert missing == ["missing  process ids: a container's; start the container with --pid=host, or hostPID: true"]
+
+
 def test_the_image_holds_what_runs_and_no_more(podman: Podman) -> None:
     def inside(script: str) -> str:
         return podman("run", "--rm", "--network=none", "--entrypoint=/bin/sh", IMAGE, "-c", script)

@@ -26,6 +26,8 @@ SYSTEM_PYTHON: Final = "/usr/bin/python3"
 USER: Final = "tiercel"
 CHANNEL: Final = "TIERCEL_CHANNEL"
 """Set by the supervisor, which is root, for what it starts as another user."""
+INITIAL_PIDS: Final = 0xEFFFFFFC
+"""Inode of the namespace of process ids that the kernel starts with: PROC_PID_INIT_INO of include/linux/proc_ns.h."""
 HAS_BCC: Final = "import bcc; raise SystemExit(0 if hasattr(bcc, 'BPF') else 3)"
 
 
@@ -60,7 +62,9 @@ def command(*, as_json: bool) -> int:
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-def examine(*, root: Path = Path("/"), release: str | None = None, python: str = SYSTEM_PYTHON, user: str = USER) -> Iterator[Finding]:
+def examine(
+    *, root: Path = Path("/"), release: str | None = None, python: str = SYSTEM_PYTHON, user: str = USER, namespace: int | None = None
+) -> Iterator[Finding]:
     """Looks for everything, in the order in which it is needed.
 
     Args:
@@ -68,6 +72,7 @@ def examine(*, root: Path = Path("/"), release: str | None = None, python: str =
         release: the kernel's version; by default the running one's.
         python: the interpreter that has bcc.
         user: account of the sensor.
+        namespace: inode of the namespace of process ids; by default this process's.
     """
     yield _kernel(release or platform.release())
     yield _btf(root / "sys/kernel/btf/vmlinux")
@@ -75,6 +80,7 @@ def examine(*, root: Path = Path("/"), release: str | None = None, python: str =
     yield _headers(root / "usr/include")
     yield _privilege()
     yield _account(user)
+    yield _processes(os.stat("/proc/self/ns/pid").st_ino if namespace is None else namespace)  # noqa: PTH116  no path to follow
 
 
 def _kernel(release: str) -> Finding:
@@ -126,3 +132,10 @@ def _account(user: str) -> Finding:
     if entry.pw_uid == 0:
         return Finding("user", False, f"{user} has uid 0", "the sensor must not be root; give the account another uid")
     return Finding("user", True, f"{user} (uid {entry.pw_uid})")
+
+
+def _processes(namespace: int) -> Finding:
+    """Events name processes by the host's ids, and so must /proc."""
+    if namespace == INITIAL_PIDS:
+        return Finding("process ids", True, "the host's")
+    return Finding("process ids", False, "a container's", "start the container with --pid=host, or hostPID: true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
 import struct
@@ -25,6 +26,10 @@ from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, Entry, tran
 from tiercel_ebpf.turns import Turns
 from tiercel_ebpf.verdicts import Verdicts
 
+_log = logging.getLogger("tiercel.ebpf")
+
+INITIAL_PIDS: Final = 0xEFFFFFFC
+"""Inode of the namespace of process ids that the kernel starts with: PROC_PID_INIT_INO of include/linux/proc_ns.h."""
 BATCH: Final = 1024
 BUSY_PAUSE: Final = 0.008
 """Seconds between two readings while records keep coming: a batch costs less than its records one by one."""
@@ -97,6 +102,11 @@ class EbpfSource(Source):
 
     def open(self, plan: SourcePlan) -> None:
         """Has the plan loaded, or takes over what an earlier sensor had loaded, if it fits."""
+        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116  no path to follow
+        if namespace != INITIAL_PIDS:
+            _log.warning(
+                "ebpf: /proc is a container's (got pid namespace %d, expected the host's); start the container with --pid=host", namespace
+            )
         loaded = self._host.loaded(LOADER)
         if loaded is not None:
             self._ring_bytes = loaded.answer["ring_bytes"]

@@ -91,6 +91,13 @@ def test_user(root: Path, python: Path, user: str, ok: bool, remedy: str) -> Non
     assert remedy in found.remedy
 
 
+def test_process_ids_are_the_hosts(root: Path, python: Path) -> None:
+    assert find("process ids", root, python=str(python), namespace=4026531836).ok
+    found = find("process ids", root, python=str(python), namespace=4026532201)
+    assert (found.ok, found.found) == (False, "a container's")
+    assert "--pid=host" in found.remedy
+
+
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
 def test_command(run: Run, monkeypatch: pytest.MonkeyPatch, ok: bool, code: int) -> None:
     findings = [Finding("kernel", True, "6.1"), Finding("bcc", ok, "x", "" if ok else "apt-get install it")]
