@@ -33,14 +33,21 @@ def convert(falco: Falco, draft: Draft, *, exists: Callable[[Path], bool], direc
         entries = falco.entries(key)
         if entries:
             draft.put((key,), entries, (key,))
-    static = falco.section("static_fields")
-    if static:
-        texts = {name: falco.text("static_fields", name).replace("%", "%%") for name in static}
-        before = draft.value.get("append_output", [])
-        draft.put(
-            ("append_output",), [*before, {"extra_fields": [{f"static.{name}": text} for name, text in texts.items()]}], ("static_fields",)
-        )
-        falco.note(Outcome.DIFFERS, ("static_fields",), "alerts get them by append_output; rules cannot read static.NAME, see also labels")
+    _static_fields(falco, draft)
+
+
+def _static_fields(falco: Falco, draft: Draft) -> None:
+    at = "static_fields"
+    fields = []
+    for name in falco.section(at):
+        text = falco.text(at, name)
+        if "%" in text:  # formats have no escape for it
+            falco.note(Outcome.LOST, (at, name), "no format can have a % that is not a field; labels can")
+        else:
+            fields.append({f"static.{name}": text})
+    if fields:
+        draft.put(("append_output",), [*draft.value.get("append_output", []), {"extra_fields": fields}], (at,))
+        falco.note(Outcome.DIFFERS, (at,), "alerts get them by append_output; rules cannot read static.NAME, see also labels")
 
 
 def _files(falco: Falco, draft: Draft, exists: Callable[[Path], bool], directory: Path) -> None:

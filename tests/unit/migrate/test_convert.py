@@ -101,7 +101,7 @@ priority: Warning
 rule_matching: all
 json_output: true
 append_output: [{match: {source: syscall, rule: R, tags: [a]}, extra_output: "u=%user.name", extra_fields: [proc.cwd, {who: "%user.name"}]}]
-static_fields: {load: 100%}
+static_fields: {region: eu, load: 100%}
 stdout_output: {enabled: false}
 syslog_output: {enabled: true}
 file_output: {enabled: true, keep_alive: true, filename: /var/log/falco.json}
@@ -183,7 +183,7 @@ class TestConvert:
                     "extra_output": "u=%user.name",
                     "extra_fields": ["proc.cwd", {"who": "%user.name"}],
                 },
-                {"extra_fields": [{"static.load": "100%%"}]},
+                {"extra_fields": [{"static.region": "eu"}]},
             ],
             "outputs": {
                 "syslog": {"format": "json"},
@@ -215,7 +215,7 @@ class TestConvert:
             "event_loss": {"threshold": 0.5, "interval_secs": 100},
             "log": {"level": "error"},
         }
-        assert set(notes(found, Outcome.LOST, Outcome.UNKNOWN)) == set()
+        assert set(notes(found, Outcome.LOST, Outcome.UNKNOWN)) == {"static_fields.load"}
 
     def test_secrets_of_the_environment(self, imported: Import) -> None:
         found = imported("http_output: {enabled: true, url: '${HOOK}'}", environment={"HOOK": "hunter2"})
