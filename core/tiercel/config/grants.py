@@ -17,10 +17,11 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "default": {},
     "description": "What root does for the sensor: files to open for it, and loaders to start.",
     "properties": {
-        LOADERS: {"type": "array", "items": {"type": "string"}, "description": "Loaders of sources; by default ebpf."},
+        LOADERS: {"type": "array", "items": {"type": "string"}, "default": ["ebpf"], "description": "Loaders of sources."},
         ENVIRONMENT: {
             "type": "array",
-            "items": {"type": "string", "pattern": "^(?!LD_|PYTHON|TIERCEL_CHANNEL|PATH|HOME)[A-Za-z_][A-Za-z0-9_]*$"},
+            "default": [],
+            "items": {"type": "string", "pattern": "^(?!LD_|PYTHON|TIERCEL_CHANNEL|PATH|HOME)[A-Za-z_][A-Za-z0-9_]*$(?!\\n)"},
             "description": "Variables of root's environment that the sensor sees too, for secrets as env:NAME; "
             "none that changes what a program is.",
         },

@@ -35,6 +35,13 @@ TYPES: Final = {
     float: "a number",
     type(None): "nothing",
 }
+FALCO: Final = frozenset(
+    {
+        "json_output", "stdout_output", "syslog_output", "file_output", "http_output", "program_output", "webserver", "load_plugins",
+        "engine", "config_files", "watch_config_files", "syscall_event_drops", "outputs_queue", "buffered_outputs",
+    }
+)  # fmt: skip
+"""Options that only a falco.yaml has: somebody who comes from there."""
 EXPECTED: Final = {
     "object": "a mapping",
     "array": "a list",
@@ -204,6 +211,8 @@ def _unknown_keys(path: Path, value: Mapping[str, Any], schema: Mapping[str, Any
             continue
         if noun != "option" and key.partition("/")[0] in known:
             message = f'bad label in "{key:.100}" (expected letters, digits, - _ and . after the slash)'
+        elif not path and key in FALCO:
+            message = f'unknown option "{key}"; it is one of Falco: `tiercel config import` makes our file of a falco.yaml'
         else:
             near = suggest(key.partition("/")[0] if noun != "option" else key, known)
             message = f'unknown {noun} "{key:.100}"{near}; known: {", ".join(sorted(known)) or "none"}{hint}'

@@ -103,6 +103,7 @@ append_output:
         ("rules: [{enable: {rule: a, tag: b}}]", "t.yaml:1:18: rules[0].enable: expected at most 1 of the options (got a mapping of 2)"),
         ("rules: [{allow: {rule: a}}]", 't.yaml:1:10: rules[0].allow: unknown option "allow"; known: disable, enable'),
         ("append_output: [{extra_fields: [1]}]", "t.yaml:1:33: append_output[0].extra_fields[0]: expected the name of a field or one NAME: FORMAT (got 1)"),
+        ("json_output: true", 't.yaml:1:1: json_output: unknown option "json_output"; it is one of Falco: `tiercel config import` makes our file'),
         ("endpoint: {certificate: x}", 't.yaml:1:25: endpoint.certificate: expected one of: nothing, because there is none (got "x")'),
         ("append_output: [{match: {name: a}}]", 't.yaml:1:26: append_output[0].match.name: unknown option "name"'),
         ("rules_files: a.yaml", "t.yaml:1:14: rules_files: expected a list (got text)"),

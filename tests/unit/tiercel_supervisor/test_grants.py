@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from grants import GrantError, check, read
+from grants import LISTS, GrantError, check, read
 from tiercel.config.grants import SCHEMA
 
 
@@ -41,6 +44,34 @@ def test_files_and_loaders() -> None:
 def test_bad_shapes(section: Any) -> None:
     with pytest.raises(GrantError, match=r"^conf: grants"):
         check(section, "conf")
+
+
+def test_defaults_are_those_of_the_sensor() -> None:
+    assert {name: tuple(SCHEMA["properties"][name]["default"]) for name in LISTS} == LISTS
+
+
+names = st.sampled_from(["loaders", "environment", "log", "path", "mode"]) | st.text(max_size=5)
+texts = st.sampled_from(["/a", "a", "read", "append", "ebpf", "HOME", "A", "LD_X", "A\n", ""]) | st.text(max_size=5)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(names, inner, max_size=3)
+        | st.fixed_dictionaries({"path": texts, "mode": texts}, optional={"x": inner})
+    ),
+    max_leaves=8,
+)
+
+
+@given(section=st.dictionaries(names, values, max_size=4))
+def test_root_takes_what_the_sensor_takes(section: dict[str, Any]) -> None:
+    """What `tiercel check` says without root is what the supervisor says."""
+    try:
+        check(section, "conf")
+        accepted = True
+    except GrantError:
+        accepted = False
+    assert accepted == Draft202012Validator(SCHEMA).is_valid(section)
 
 
 class TestRead:
