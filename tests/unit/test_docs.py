@@ -21,16 +21,19 @@ import pytest
 import yaml
 
 from tests.unit import distributions
-from tiercel import Alert, Context, Host, Priority, Retry, hookspecs
+from tiercel import PENDING, Alert, Context, Host, Priority, Retry, hookspecs
 from tiercel.config.build import formatters
 from tiercel.config.files import Files
 from tiercel.config.load import load
 from tiercel.config.model import Config
 from tiercel.config.rules import load_rules, rule_texts
 from tiercel.config.validate import validate
+from tiercel.engine import guard
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
-from tiercel.plugins import PluginHost
+from tiercel.pipeline import detect, enriching, lanes
+from tiercel.plugins import PluginHost, calls
+from tiercel.runtime import supply
 from tiercel.testing.outputs import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,6 +211,33 @@ def test_the_field_is_computed(packages: Packages) -> None:
     assert depth.function("/usr/bin/id") == 2
 
 
+def test_the_enricher_fills_its_field_and_amends(packages: Packages, tmp_path: Path) -> None:
+    host = packages.host(WRITING)
+    (tmp_path / "duty").write_text('{"nginx": {"team": "web", "phone": "12"}}')
+    alert = Alert(id="1", rule="R", source="syscall", priority=Priority.NOTICE, time=0, message="hello", fields={"proc.name": "nginx"})
+    team = host.fields().get("duty.team", "syscall")
+    assert team is not None
+    function = team.function
+    assert function is not None
+    assert function("nginx") is PENDING
+
+    async def check() -> None:
+        context = Context("duty", "lab", Granting(duty=tmp_path / "duty"))
+        enricher = host.enrichers().get("duty").from_config({"file": "duty"}, context)
+        await enricher.open()
+        async with asyncio.timeout(5):
+            while function("nginx") is PENDING:  # noqa: ASYNC110  it reads a file
+                await asyncio.sleep(0.01)
+        await enricher.amend(alert)
+        await enricher.close()
+        await enricher.close()
+
+    asyncio.run(check())
+    assert function("nginx") == "web"
+    assert function("other") is None
+    assert alert.fields["duty.phone"] == "12"
+
+
 def test_the_output_delivers(packages: Packages, tmp_path: Path) -> None:
     host = packages.host(WRITING)
     (tmp_path / "token").write_text("secret\n")
@@ -316,6 +346,47 @@ def test_every_page_is_in_the_navigation() -> None:
 
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     assert sorted(flat(navigation)) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+
+
+LIFE = ROOT / "docs/plugin-life.md"
+
+
+@pytest.mark.parametrize(
+    ("begin", "times"),
+    [
+        ("| import |", [calls.IMPORT_SECONDS]),
+        ("| a hook |", [calls.HOOK_SECONDS]),
+        ("| `tiercel_resolve_secret` |", [calls.HOOK_SECONDS]),
+        ("| `from_config` |", [calls.FROM_CONFIG_SECONDS]),
+        ("| `Output.open`, `Enricher.open` |", [lanes.OPEN_SECONDS]),
+        ("| `Output.open`, `Enricher.open` |", [enriching.OPEN_SECONDS]),
+        ("| `Output.reopen` |", [lanes.OPEN_SECONDS]),
+        ("| `Enricher.amend` |", [enriching.DEADLINE]),
+        ("| `Output.close`, `Enricher.close` |", [lanes.CLOSE_SECONDS]),
+        ("| `Output.close`, `Enricher.close` |", [enriching.CLOSE_SECONDS]),
+        ("| `Source.open`, `Decoder.open` |", [supply.OPEN_SECONDS]),
+        ("| `Source.read` |", [supply.READ_SECONDS]),
+        ("| `Source.close` |", [supply.CLOSE_SECONDS]),
+        ("| field |", [guard.FIRST_PAUSE]),
+        ("| output |", [lanes.FIRST_QUARANTINE]),
+        ("| enricher |", [enriching.FIRST_QUARANTINE]),
+        ("| source, decoder |", [supply.FIRST_PAUSE]),
+        ("has 5 s: a step", [calls.STEP_SECONDS]),
+    ],
+)
+def test_times_are_those_of_the_code(begin: str, times: list[float]) -> None:
+    [line] = [line for line in LIFE.read_text().splitlines() if begin in line]
+    assert re.findall(r"([0-9.]+) s\b", line)[: len(times)] == [f"{each:g}" for each in times]
+
+
+def test_numbers_of_failures_are_those_of_the_code() -> None:
+    text = LIFE.read_text()
+    assert f"| {guard.MAX_FAILURES} failures in a minute |" in text
+    assert f"| {lanes.BROKEN_TRIES} failures in a row, or one that blocked the loop |" in text
+    assert f"| {enriching.MAX_FAILURES} failures in a row, or one that blocked the loop |" in text
+    assert f"{detect.MAX_BROKEN} batches of the decoder" in text
+    assert lanes.LONGEST_QUARANTINE == enriching.LONGEST_QUARANTINE == 600
+    assert (guard.WINDOW, guard.LONGEST_PAUSE, guard.BUDGET, supply.LONGEST_PAUSE) == (60, 3600, 0.01, 60)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,9 @@ the core builds each with `from_config`, opens it, uses it, closes it. The promi
 - `close` may be called without `open`, after a failed `open`, and more than once. It flushes and releases.
 - Outputs open first, then enrichers, then sources; they close in reverse order, so that nothing is produced before it can leave.
 - No component may assume that it is the only instance of its class.
+- Every call has a time limit, and every step of an asynchronous one (docs/plugin-life.md). A call that is late, raises anything but
+  what its contract names, or returns something else, has failed: it is counted and named, and the component is left alone for a while,
+  or built and opened anew.
 """
 
 from __future__ import annotations

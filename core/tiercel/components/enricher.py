@@ -24,7 +24,10 @@ class Enricher(Component):
         raise NotImplementedError
 
     async def amend(self, alert: Alert) -> None:
-        """Completes an alert in place, within the core's deadline. Does nothing by default."""
+        """Completes an alert in place, within the core's deadline. Does nothing by default.
+
+        Message, fields, tags and priority may change, by values that JSON has. If anything else changes, the alert stays as it was.
+        """
 
     async def close(self) -> None:
         """Stops background work; see `Component`."""

@@ -113,6 +113,8 @@ class Source(Component):
         Returns:
             The next batch (it may be empty when the time is up), or None at the end: after `stop`, when all that had been
             produced by then has been read, or when the source is exhausted.
+
+        Whatever it raises, or if it does not return for long, another instance of source and decoder is built and opened.
         """
         raise NotImplementedError
 
@@ -182,7 +184,10 @@ class Decoder(Component):
         return None
 
     def decode(self, batch: RawBatch) -> Iterator[Event]:
-        """The events of a batch, in order. An event is valid until the next one is asked for."""
+        """The events of a batch, in order. An event is valid until the next one is asked for.
+
+        A record that it cannot understand it counts and leaves out. If it raises, the rest of the batch is given up.
+        """
         raise NotImplementedError
 
     def unpack(self, data: bytes) -> Any:
