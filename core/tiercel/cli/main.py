@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "packaging": "List files for systemd, containers and Kubernetes, or print one.",
     "plugins": "List plugins, what they provide, and those left out.",
     "record": "Record live events as a capture, until interrupted.",
+    "reload": "Have a running sensor read configuration and rules again.",
     "replay": "Feed a capture to rules.",
     "rules": "List, explain, test and lint rules.",
     "run": "Detect, in the foreground, until interrupted.",

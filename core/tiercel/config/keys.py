@@ -49,6 +49,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "rules_files": Key(loading.RULES_FILES, tuple),
     "rule_matching": Key(loading.RULE_MATCHING, str),
     "priority": Key(loading.PRIORITY, loading.parse_priority),
+    "watch_files": Key(loading.WATCH_FILES, bool),
     "rules": Key(choices.SCHEMA, choices.parse),
     "append_output": Key(append_output.SCHEMA, append_output.parse),
     "state_dir": Key(spool.STATE_DIR_SCHEMA, Path),

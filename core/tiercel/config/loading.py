@@ -1,4 +1,4 @@
-"""``rules_files``, ``rule_matching``, ``priority``: which rules are read, and which of them make alerts."""
+"""``rules_files``, ``rule_matching``, ``priority``, ``watch_files``: which rules are read, when, and which of them make alerts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tiercel.alert import Priority
 
-__all__ = ["PRIORITY", "RULES_FILES", "RULE_MATCHING", "parse_priority"]
+__all__ = ["PRIORITY", "RULES_FILES", "RULE_MATCHING", "WATCH_FILES", "parse_priority"]
 
 RULES_FILES: Final[Mapping[str, Any]] = {
     "type": "array",
@@ -25,6 +25,11 @@ PRIORITY: Final[Mapping[str, Any]] = {
     "enum": [priority.name.lower() for priority in Priority] + ["info"],
     "default": "debug",
     "description": "Rules that are less urgent are not loaded.",
+}
+WATCH_FILES: Final[Mapping[str, Any]] = {
+    "type": "boolean",
+    "default": True,
+    "description": "Whether files of configuration and rules are watched, and reloaded when they change.",
 }
 
 

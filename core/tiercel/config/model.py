@@ -46,6 +46,7 @@ class Config:
         rules_files: files, directories and ``bundle:NAME``, in order; None for all bundles of all plugins.
         rule_matching: ``first`` or ``all``: the rules that make an alert of an event.
         priority: rules that are less urgent are not loaded.
+        watch_files: files are reloaded when they change.
         rules: what is enabled and disabled, in order, on top of what the rules say.
         append_output: what is added to outputs and fields of alerts.
         sources: component id -> options, as for the other kinds.
@@ -68,6 +69,7 @@ class Config:
     rules_files: tuple[str, ...] | None = None
     rule_matching: str = "first"
     priority: Priority = Priority.DEBUG
+    watch_files: bool = True
     rules: tuple[Choice, ...] = ()
     append_output: tuple[ExtraOutput, ...] = ()
     sources: Mapping[str, Options] = field(default_factory=dict)

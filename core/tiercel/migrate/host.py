@@ -22,7 +22,6 @@ LEVELS: Final = {
     "notice": "info", "info": "info", "informational": "info", "debug": "debug",
 }  # fmt: skip
 _THE_REST: Final[Mapping[str, tuple[Outcome, str]]] = {
-    "watch_config_files": (Outcome.NEEDLESS, "how changes come into force is said in the documentation of reloads"),
     "plugins_hostinfo": (Outcome.NEEDLESS, "plugins have no privilege"),
     "buffered_outputs": (Outcome.NEEDLESS, "alerts are on disk before an output gets them, and outputs write what there is at once"),
     "outputs_queue": (Outcome.NEEDLESS, "alerts wait on disk, as spool says; what has to be dropped is counted"),

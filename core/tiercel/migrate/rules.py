@@ -29,6 +29,8 @@ def convert(falco: Falco, draft: Draft, *, exists: Callable[[Path], bool], direc
         draft.put(("priority",), falco.text("priority", default="debug").lower(), ("priority",))
     if falco.has("rule_matching"):
         draft.put(("rule_matching",), falco.text("rule_matching", default="first"), ("rule_matching",))
+    if falco.has("watch_config_files"):
+        draft.put(("watch_files",), falco.truth("watch_config_files", default=True), ("watch_config_files",))
     for key in ("rules", "append_output"):
         entries = falco.entries(key)
         if entries:

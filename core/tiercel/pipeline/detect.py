@@ -50,6 +50,7 @@ class Swap:
     """What takes the place of plan and engine between two batches.
 
     Attributes:
+        of: the source that prepared it; another one that took its place knows nothing of it.
         plan: the plan.
         engine: judges events of records that were made under it.
         source: puts the plan in force in the source.
@@ -57,6 +58,7 @@ class Swap:
         done: is resolved when that has happened, or has failed.
     """
 
+    of: Source
     plan: SourcePlan
     engine: Engine
     source: Replan
@@ -255,23 +257,28 @@ class Detector:
         with self._lock:
             swap, self._next = self._next, None
         assert swap is not None
+        if swap.of is not self._source:
+            self._refuse(swap, "the source was opened anew meanwhile; try again")
+            return
         try:
             swap.source.commit()
         except Exception as e:  # noqa: BLE001  whoever asked for it has to know; what was in force goes on
             swap.decoder.discard()
             swap.done.set_exception(e)
             return
-        swap.decoder.commit()
         with self._lock:
             self._plan, self._engine = swap.plan, swap.engine
             self._engines[swap.plan.generation] = swap.engine
-        swap.done.set_result(None)
+        try:
+            _asked("decoder", swap.decoder.commit)
+        finally:  # where it fails, both are opened anew with this plan
+            swap.done.set_result(None)
 
     @staticmethod
-    def _refuse(swap: Swap) -> None:
+    def _refuse(swap: Swap, why: str = "the source has ended") -> None:
         swap.source.discard()
         swap.decoder.discard()
-        swap.done.set_exception(UserError("the source has ended"))
+        swap.done.set_exception(UserError(why))
 
 
 def _asked(part: str, function: Callable[..., Any], *arguments: Any) -> Any:

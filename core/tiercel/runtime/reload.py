@@ -12,6 +12,7 @@ import gc
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tiercel.errors import UserError
@@ -20,7 +21,7 @@ from tiercel.runtime.changes import between, same_judgement
 from tiercel.runtime.generation import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tiercel.components.source import Decoder, Replan, Source
     from tiercel.config.files import Files
@@ -37,6 +38,9 @@ FAILED: Final = "Tiercel internal: reload failed"
 DONE: Final = "Tiercel internal: reloaded"
 MAX_LINES: Final = 20
 """Of an alert."""
+
+CLOCKS: Final = 0.02
+"""Seconds that the time of a change in a file may be behind: the kernel takes that of its last tick."""
 
 _log = logging.getLogger("tiercel.reload")
 
@@ -104,7 +108,7 @@ class _Sensor(Protocol):
     endpoint: Endpoint
     internal: InternalAlerts
 
-    def look_at_grants(self) -> str: ...
+    def look_at_grants(self) -> str | None: ...
     def files(self) -> Files: ...
     def use(self, config: Config) -> None: ...
     def receivers(self, generation: Generation) -> Receivers: ...
@@ -114,13 +118,29 @@ class _Sensor(Protocol):
 class Reloader:
     """Reloads, one at a time; on the asyncio loop."""
 
-    def __init__(self, sensor: _Sensor, detector: Detector, options: RunOptions) -> None:
-        """Keeps what a reload changes."""
+    def __init__(self, sensor: _Sensor, detector: Detector, options: RunOptions, *, read_at: float) -> None:
+        """Keeps what a reload changes.
+
+        Args:
+            sensor: the sensor.
+            detector: its detect thread.
+            options: the command line.
+            read_at: when the first generation's files were read; seconds since the epoch.
+        """
         self._sensor, self._detector, self._options = sensor, detector, options
         self._turn = asyncio.Lock()
         self.counters = ReloadCounters()
         self.done: Callable[[], None] = lambda: None
         """Called after each one, whatever became of it."""
+        self.files = sensor.generation.files
+        """What to watch: files of the generation in force, and those that were found to be wrong since."""
+        self.read_at = read_at - CLOCKS
+        """Files that changed later than that may be others than those that were read."""
+
+    @property
+    def generation(self) -> Generation:
+        """The one in force."""
+        return self._sensor.generation
 
     async def reload(self, why: str, *, grants: bool = False) -> Outcome:
         """Puts in force what the files say by now. Never raises for what they say.
@@ -130,16 +150,19 @@ class Reloader:
             grants: root has looked at its grants for this.
         """
         async with self._turn:
-            start = time.monotonic()
+            start, self.read_at = time.monotonic(), time.time() - CLOCKS
+            wrong: Iterable[Path] = ()
             try:
                 changed, lines = await self._reload(grants=grants)
                 ok = True
             except UserError as error:
                 ok, changed, lines = False, False, str(error).splitlines()
+                wrong = {Path(each.file) for each in getattr(error, "diagnostics", ())}
             except Exception as error:  # noqa: BLE001  a bug, or a plugin's: detection goes on
                 _log.exception("reload: ended by a bug")
                 ok, changed, lines = False, False, [f"{type(error).__name__}: {error}"]
             outcome = Outcome(ok, self._sensor.generation.number, changed, time.monotonic() - start, tuple(lines))
+            self.files = tuple(dict.fromkeys((*self._sensor.generation.files, *(path for path in wrong if path.is_absolute()))))
             self._tell(outcome, why)
             self.done()
             return outcome
@@ -155,6 +178,8 @@ class Reloader:
         )  # fmt: skip
         lines = list(between(before.config, generation.config, before.rules, generation.rules))
         lines += generation.notes
+        if not grants and problem is not None and before.config.grants != generation.config.grants:
+            lines.append("grants: changed; root looks at them when its supervisor gets SIGHUP (systemctl reload tiercel)")
         judged = not _judged_alike(before, generation)
         if not judged and before.config == generation.config:
             sensor.generation = dataclasses.replace(generation, number=before.number, plan=before.plan)
@@ -202,14 +227,15 @@ class Reloader:
     def _prepared(self, generation: Generation) -> Swap:
         """What source and decoder need for the plan, beside what they have in force; not on the loop."""
         sensor, plan = self._sensor, generation.source_plan
-        source = _supported(sensor.source.replan(plan), f"source {generation.source_id}")
+        of = sensor.source
+        source = _supported(of.replan(plan), f"source {generation.source_id}")
         try:
             decoder = _supported(sensor.decoder.replan(plan), f"decoder {type(sensor.decoder).name}")
         except BaseException:
             source.discard()
             raise
         try:
-            return Swap(plan, generation.engine(sensor.source.origin), source, decoder)
+            return Swap(of, plan, generation.engine(of.origin), source, decoder)
         except BaseException:
             source.discard()
             decoder.discard()

@@ -44,6 +44,7 @@ from tiercel.runtime.recording import recorder as recording
 from tiercel.runtime.reload import ReloadCounters, Reloader
 from tiercel.runtime.statistics import Statistics
 from tiercel.runtime.supply import Supply
+from tiercel.runtime.triggers import EarlySignal, Triggers
 from tiercel.runtime.upkeep import Upkeep
 from tiercel.spool.store import Spool
 
@@ -66,21 +67,10 @@ LAST_SECONDS: Final = 5.0
 NOT_YET: Final = Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class _Early:
-    """Takes SIGHUP before anything can be reloaded: what it is about may have been read already."""
-
-    def __init__(self) -> None:
-        self.came = False
-        signal.signal(signal.SIGHUP, self._note)
-
-    def _note(self, *_: object) -> None:
-        self.came = True
-
-
 class Sensor:
     """One run: built, opened, run, closed."""
 
-    def __init__(self, options: RunOptions, supervised: SupervisedHost | None, early: _Early) -> None:
+    def __init__(self, options: RunOptions, supervised: SupervisedHost | None, early: EarlySignal) -> None:
         """Loads configuration, plugins and rules; opens nothing.
 
         Args:
@@ -92,6 +82,7 @@ class Sensor:
             tiercel.UserError: any of them is not valid.
         """
         self._options, self._early = options, early
+        self._begun = time.time()
         self._supervised = supervised
         self.generation = prepare(options, number=1, files=self.files())
         config, plugins = self.generation.config, self.generation.plugins
@@ -115,7 +106,6 @@ class Sensor:
         spool = Spool(config.state_dir if options.capture is None else None, config.spool, report=report)
         self.delivery = Delivery(spool, receivers, self.acks, timeout=config.spool.deliver_timeout, report=report)
         self._reloader: Reloader | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
         self.restarts = supervised.restarts if supervised else 0
         self._statistics: Statistics | None = None
         routes = {"/metrics": self._metrics, "/status": self._status, "/healthz": self.health.alive, "/readyz": self.health.ready}
@@ -135,9 +125,9 @@ class Sensor:
         """How files are read, with what root grants by now."""
         return Files(self._supervised, self._supervised.grants if self._supervised else ())
 
-    def look_at_grants(self) -> str:
-        """See `SupervisedHost.look_at_grants`; "" without a supervisor."""
-        return "" if self._supervised is None else self._supervised.look_at_grants()
+    def look_at_grants(self) -> str | None:
+        """See `SupervisedHost.look_at_grants`; None without a supervisor."""
+        return None if self._supervised is None else self._supervised.look_at_grants()
 
     def use(self, config: Config) -> None:
         """From now on, what is built opens files by the grants of another configuration."""
@@ -197,6 +187,7 @@ class Sensor:
         loop = asyncio.get_running_loop()
         recorder: Recorder | None = None
         upkeep: Upkeep | None = None
+        triggers: Triggers | None = None
         if self._options.capture is not None:
             self._sink = open_sink(self._options.capture, self._host, source=type(self.source))
         sink = self._sink
@@ -240,17 +231,16 @@ class Sensor:
                 steps=[Told(recorder)] if recorder else [supervised.alive] if supervised else [],
             )
             self.health.opened["source"] = True
-            if sink is None:
-                self._reloader = Reloader(self, detector, self._options)
-            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-            if self._early.came:
-                self._hang_up()
             loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(self.delivery.reopen()))
             if self._options.seconds is not None:
                 loop.call_later(self._options.seconds, self._stop)
             gc.collect()
             gc.freeze()  # what was built to stay is not looked at again
             self.health.beat = lambda: detector.beat
+            if sink is None:  # a capture has one plan
+                self._reloader = Reloader(self, detector, self._options, read_at=self._begun)
+                triggers = Triggers(self._reloader, self._early)
+                await triggers.start()
             self._greet()
             ended = asyncio.Event()
             looking = asyncio.create_task(upkeep.run(ended))
@@ -260,6 +250,8 @@ class Sensor:
                 ended.set()
                 await looking
         finally:
+            if triggers is not None:
+                await triggers.close()
             if upkeep is not None:
                 upkeep.finish()
             await self.delivery.finish(DRAIN_SECONDS)
@@ -285,13 +277,6 @@ class Sensor:
         else:
             _log.info("watching: %s; alerts to %s", watched(generation), destinations(generation))
 
-    def _hang_up(self) -> None:
-        if self._reloader is None:
-            _log.warning("nothing is reloaded while a capture is recorded")
-        else:
-            self._tasks.add(task := asyncio.ensure_future(self._reloader.reload("SIGHUP", grants=True)))
-            task.add_done_callback(self._tasks.discard)
-
     def _stop(self) -> None:
         self.acks.stop()
         self.supply.stop()
@@ -302,7 +287,7 @@ class Sensor:
         return self.generation.engine(origin)
 
 
-async def _whole(options: RunOptions, early: _Early) -> None:
+async def _whole(options: RunOptions, early: EarlySignal) -> None:
     """One run, after which the process ends: also if a plugin swallows what should end its tasks, or has threads that go on."""
     code = 1
     try:
@@ -333,7 +318,7 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0 after an orderly end, 2 for a mistake of the user, 1 for ours."""
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    early = _Early()
+    early = EarlySignal()
     logs.install(Log())
     given = json.loads(arguments[0])
     options = RunOptions(

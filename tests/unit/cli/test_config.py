@@ -129,7 +129,7 @@ class TestInit:
 
 
 class TestImport:
-    FALCO = "priority: error\nfrob: 1\nstdout_output: {enabled: true}\nwatch_config_files: true\n"
+    FALCO = "priority: error\nfrob: 1\nstdout_output: {enabled: true}\nbuffered_outputs: true\n"
 
     def test_it_prints_what_it_makes_and_says_what_is_not_the_same(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "falco.yaml").write_text(self.FALCO)
@@ -138,7 +138,7 @@ class TestImport:
         found = yaml.safe_load(done.out)
         assert (found["priority"], found["outputs"]) == ("error", {"stdout": {"format": "text"}})
         assert "falco.yaml:2:1: frob: unknown: not an option of Falco that is known here" in done.err.splitlines()
-        assert any(line.startswith("falco.yaml:4:1: watch_config_files: not needed: ") for line in done.err.splitlines())
+        assert any(line.startswith("falco.yaml:4:1: buffered_outputs: not needed: ") for line in done.err.splitlines())
 
     def test_the_file_is_valid_and_new(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "falco.yaml").write_text(self.FALCO + "engine: {kind: nodriver}")

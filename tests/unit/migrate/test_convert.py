@@ -159,6 +159,7 @@ class TestConvert:
             "rules_files": ["/etc/falco/falco_rules.yaml"],
             "priority": "debug",
             "rule_matching": "first",
+            "watch_files": True,
             "append_output": [{"suggested_output": True}],
             "outputs": {"stdout": {"format": "text"}, "syslog": {"format": "text"}},
             "sources": {"ebpf": {}},

@@ -172,7 +172,8 @@ class Turn:
 
         engine: Any = self.engines[1]
         source = Replan(commit or says("source"), says("source discarded"))
-        return Swap(self.plan(2), engine, source, Replan(says("decoder"), says("decoder discarded")))
+        of: Any = self.source
+        return Swap(of, self.plan(2), engine, source, Replan(says("decoder"), says("decoder discarded")))
 
 
 def test_a_swap_comes_between_two_batches_and_records_are_judged_by_the_engine_of_their_plan() -> None:
@@ -233,3 +234,14 @@ def test_a_swap_that_comes_too_late_is_refused() -> None:
         with pytest.raises(UserError, match="the source has ended"):
             swap.done.result(0)
     assert turn.log.count("source discarded") == turn.log.count("decoder discarded") == 2
+
+
+def test_a_swap_that_another_source_prepared_is_refused() -> None:
+    turn = Turn((0, ["a"]), (0, ["b"]))
+    swap = turn.source.swaps[2] = turn.swap()
+    swap.of = object()  # type: ignore[assignment]
+    turn.detector.run()
+    with pytest.raises(UserError, match="opened anew"):
+        swap.done.result(0)
+    assert turn.alerts == ["a1", "b1"]
+    assert "source" not in turn.log

@@ -9,7 +9,7 @@ _tiercel() {
     fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            'tiercel alerts' | 'tiercel alerts list' | 'tiercel alerts show' | 'tiercel alerts tail' | 'tiercel check' | 'tiercel config' | 'tiercel config import' | 'tiercel config init' | 'tiercel config show' | 'tiercel doctor' | 'tiercel events' | 'tiercel fields' | 'tiercel packaging' | 'tiercel plugins' | 'tiercel plugins info' | 'tiercel plugins list' | 'tiercel record' | 'tiercel replay' | 'tiercel rules' | 'tiercel rules describe' | 'tiercel rules explain' | 'tiercel rules lint' | 'tiercel rules list' | 'tiercel rules mutate' | 'tiercel rules test' | 'tiercel run' | 'tiercel schema' | 'tiercel spool' | 'tiercel spool dead-letters' | 'tiercel spool purge' | 'tiercel spool replay' | 'tiercel spool status' | 'tiercel status') path="$path $word" ;;
+            'tiercel alerts' | 'tiercel alerts list' | 'tiercel alerts show' | 'tiercel alerts tail' | 'tiercel check' | 'tiercel config' | 'tiercel config import' | 'tiercel config init' | 'tiercel config show' | 'tiercel doctor' | 'tiercel events' | 'tiercel fields' | 'tiercel packaging' | 'tiercel plugins' | 'tiercel plugins info' | 'tiercel plugins list' | 'tiercel record' | 'tiercel reload' | 'tiercel replay' | 'tiercel rules' | 'tiercel rules describe' | 'tiercel rules explain' | 'tiercel rules lint' | 'tiercel rules list' | 'tiercel rules mutate' | 'tiercel rules test' | 'tiercel run' | 'tiercel schema' | 'tiercel spool' | 'tiercel spool dead-letters' | 'tiercel spool purge' | 'tiercel spool replay' | 'tiercel spool status' | 'tiercel status') path="$path $word" ;;
         esac
     done
     case "$path $previous" in
@@ -54,6 +54,8 @@ _tiercel() {
         'tiercel record -r' | 'tiercel record --rules') files=1 ;;
         'tiercel record --output-file') files=1 ;;
         'tiercel record --rule-matching') words='first all' ;;
+        'tiercel reload -c' | 'tiercel reload --config') files=1 ;;
+        'tiercel reload -o' | 'tiercel reload --option') words='' ;;
         'tiercel replay -c' | 'tiercel replay --config') files=1 ;;
         'tiercel replay -r' | 'tiercel replay --rules') files=1 ;;
         'tiercel replay --rule-matching') words='first all' ;;
@@ -104,7 +106,7 @@ _tiercel() {
         'tiercel status --url') words='' ;;
         *)
             case $path in
-                'tiercel') words='alerts check config doctor events fields packaging plugins record replay rules run schema spool status --version -h --help' ;;
+                'tiercel') words='alerts check config doctor events fields packaging plugins record reload replay rules run schema spool status --version -h --help' ;;
                 'tiercel alerts') words='list show tail -h --help' ;;
                 'tiercel alerts list') words='-p --priority -r --rule -t --tag -s --source --since --until --waiting-for -n --limit -c --config -o --option --json -h --help' ;;
                 'tiercel alerts show') words='-c --config -o --option --json -h --help' ;;
@@ -122,6 +124,7 @@ _tiercel() {
                 'tiercel plugins info') words='-c --config --json -h --help' ;;
                 'tiercel plugins list') words='-c --config --json -v --verbose -h --help' ;;
                 'tiercel record') words='-o --output --all -c --config -r --rules --output-file --json --rule-matching --stats -h --help' ;;
+                'tiercel reload') words='-c --config -o --option --json -h --help' ;;
                 'tiercel replay') words='-c --config -r --rules --json --rule-matching --real-time --speed --from --export -h --help' files=1 ;;
                 'tiercel rules') words='describe explain lint list mutate test -h --help' ;;
                 'tiercel rules describe') words='-c --config -r --rules -o --option --json -h --help' ;;
