@@ -96,7 +96,7 @@ class Watched:
         return answer
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
-        command = [self.sensor._binary / "tiercel", "reload", "-o", f"state_dir={self.sensor.state}", *more]
+        command = [str(self.sensor._binary / "tiercel"), "reload", "-o", f"state_dir={self.sensor.state}", *more]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def hang_up(self) -> None:
