@@ -61,6 +61,7 @@ class Reader:
         """Sets it to another place."""
         self.epoch += 1
         self.taken = 0
+        self.noted = -1  # it may come to the same place again
         self.cursor = self.position = cursor
 
 

@@ -47,6 +47,9 @@ def test_an_output_gets_everything_since_a_time_again(lab: Lab, *, running: bool
     assert (one.behind, two.behind) == (1, 0)
     assert lab.take_all(one) == ["b"]
     assert lab.take_all(two) == []
+    lab.stop()
+    one, two = lab.start().attach("one"), lab.attach("two")
+    assert (one.behind, two.behind) == (0, 0)
     lab.put(alert("c"))
     assert lab.take_all(one) == lab.take_all(two) == ["c"]
 
@@ -126,8 +129,8 @@ def test_a_sensor_that_does_not_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch
     lab.start()
     lab.put(alert("a"))
     assert lab.folder is not None
-    gate = lab.spool.call(lambda: wait_for(lambda: "answered" in told))
     told: list[str] = []
+    gate = lab.spool.call(lambda: wait_for(lambda: "answered" in told))
     with pytest.raises(SpoolError, match="not answered"):
         request(lab.folder, Request("purge alerts"))
     told.append("answered")
