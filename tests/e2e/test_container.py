@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,7 +29,6 @@ BASE = "localhost/tiercel-test/debian:12"
 IMAGE = "localhost/tiercel-test/tiercel"
 NAMED = "registry.example.org/tiercel:0.1.0"
 """In the manifests, where people put theirs."""
-CAPABILITIES = ("BPF", "PERFMON", "SETUID", "SETGID", "KILL")
 RULES = """\
 - rule: File read
   desc: d
@@ -100,6 +101,14 @@ def contained(podman: Podman, *options: str) -> Iterator[Contained]:
         yield sensor
 
 
+def documented(repository: Path) -> list[str]:
+    """The options of `podman run` in docs/deploying.md, but those that the test chooses."""
+    [text] = re.findall(r"^podman run (.+)$", (repository / "docs/deploying.md").read_text().replace("\\\n", " "), re.MULTILINE)
+    *options, image = shlex.split(text)
+    assert image == "tiercel"
+    return [option for option in options if not option.startswith(("--network=host", "--detach", "--name", "tiercel"))]
+
+
 def read_as(uid: int, path: Path) -> None:
     """Opens a file as another user of this host."""
     subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "cat", path], check=True)
@@ -111,12 +120,12 @@ def test_it_watches_the_host_from_its_container(podman: Podman, repository: Path
     (folder / "etc/rules.yaml").write_text(RULES.format(folder=folder))
     (folder / "etc/tiercel.yaml").write_text("rules_files: [/etc/tiercel/rules.yaml]\noutputs:\n  stdout: {format: json}\n")
     (folder / "passwd").write_text("somebody:x:54321:54321::/home/somebody:/bin/sh\n")
-    options = (
-        "--pid=host", "--read-only", "--cap-drop=all", *(f"--cap-add={name}" for name in CAPABILITIES),
-        "--security-opt=no-new-privileges", f"--security-opt=seccomp={repository / PACKAGING / 'container/seccomp.json'}",
-        "--env=FALCO_HOSTNAME=node-1", f"--volume={folder}/etc:/etc/tiercel:ro", f"--volume={folder}/passwd:/host/etc/passwd:ro",
-        "--volume=/etc/group:/host/etc/group:ro", "--volume=tiercel-state:/var/lib/tiercel", "--volume=tiercel-cache:/var/cache/tiercel",
-    )  # fmt: skip
+    places = {"=/etc/tiercel:": f"={folder}/etc:", "=/etc/passwd:": f"={folder}/passwd:", "=$(hostname)": "=node-1"}
+    places["=core/"] = f"={repository}/core/"
+    options = documented(repository)
+    for host, ours in places.items():
+        [index] = [index for index, option in enumerate(options) if host in option]
+        options[index] = options[index].replace(host, ours)
     with contained(podman, *options, IMAGE) as sensor:
         file = folder / "watched/file"
         file.write_text("")
