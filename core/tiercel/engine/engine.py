@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tiercel.engine.alerts import AlertWriter
-from tiercel.engine.cost import EVERY, sample
+from tiercel.engine.cost import EVERY, Decided, sample
 from tiercel.engine.program import Program
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ class RuleCounters:
 
     def __add__(self, other: RuleCounters) -> RuleCounters:
         """Those of both together."""
-        return RuleCounters(*(mine + its for mine, its in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+        return RuleCounters(*map(operator.add, _values(self), _values(other)))
+
+
+# By name: `dataclasses.astuple` takes ten times as long, and there may be thousands of rules.
+_values: Final[Callable[[RuleCounters], tuple[int, ...]]] = operator.attrgetter(*(each.name for each in dataclasses.fields(RuleCounters)))
+_sampled: Final[Callable[[Decided], tuple[int, ...]]] = operator.attrgetter(*(each.name for each in dataclasses.fields(Decided)))
 
 
 def _timed(step: Step, event: Any) -> bool:
@@ -178,7 +184,7 @@ class Engine:
     def counters(self) -> Mapping[str, RuleCounters]:
         """Rule -> its counters."""
         return {
-            state.rule.name: RuleCounters(state.matches, state.undecided, rules.failures_of(state), **dataclasses.asdict(state.decided))
+            state.rule.name: RuleCounters(state.matches, state.undecided, rules.failures_of(state), *_sampled(state.decided))
             for rules in self._plan.sources.values()
             for state in rules.states
         }

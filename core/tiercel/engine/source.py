@@ -186,7 +186,7 @@ class SourceRules:
 
     def failures_of(self, state: RuleState) -> int:
         """Failures of the computed fields that a rule reads or prints."""
-        return sum(guard.failures for name, guard in self.generator.guards.items() if name in self.names_of(state))
+        return sum(guard.failures for name, guard in self.generator.guards.items() if guard.failures and name in self.names_of(state))
 
     def readers(self, field: str) -> tuple[str, ...]:
         """Names of the rules that read or print a field, or one that is computed from it."""
