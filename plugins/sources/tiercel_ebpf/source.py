@@ -33,6 +33,8 @@ INITIAL_PIDS: Final = 0xEFFFFFFC
 BATCH: Final = 1024
 BUSY_PAUSE: Final = 0.008
 """Seconds between two readings while records keep coming: a batch costs less than its records one by one."""
+PAUSE_PER_RECORD: Final = 0.002
+"""Seconds, at most, for each record of the last reading: where there are few, an alert in time is worth more than a batch."""
 BACKLOG: Final = 1 << 16
 """Bytes in the ring at which the reader does not pause."""
 COUNTERS: Final = ("seen", "dropped_process", "dropped_scalars", "dropped_place", "passed", "lost", "i386", "unjudged")
@@ -88,7 +90,8 @@ class EbpfSource(Source):
         self._ring_bytes = ring_bytes
         self._descriptors: dict[str, int] = {}
         self._wake = -1
-        self._stopped = self._busy = False
+        self._stopped = False
+        self._last_count = 0
         self._ring: Ring
         self._journal: Journal | None = None
         self._program: Program | None = None
@@ -214,8 +217,8 @@ class EbpfSource(Source):
         if self._cut:
             return self._cut.popleft()
         ring = self._ring
-        if self._busy and ring.unread < BACKLOG and not self._stopped:
-            time.sleep(min(BUSY_PAUSE, timeout))
+        if self._last_count and ring.unread < BACKLOG and not self._stopped:
+            time.sleep(min(BUSY_PAUSE, PAUSE_PER_RECORD * self._last_count, timeout))
         records = ring.read(BATCH)
         if not records and not self._stopped:
             self._set_control("armed", 1)
@@ -224,7 +227,7 @@ class EbpfSource(Source):
                 ring.wait(min(timeout, 1.0), self._wake)
                 drain_descriptor(self._wake)
                 records = ring.read(BATCH)
-        self._busy = bool(records)
+        self._last_count = len(records)
         if not records and self._stopped:
             return None
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
