@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.alert import Alert
@@ -44,10 +44,12 @@ class Receivers:
     Attributes:
         outputs: by id.
         enrichers: by id, in the order in which they complete an alert.
+        labels: fields that every alert gets.
     """
 
     outputs: Mapping[str, Planned[Output]]
     enrichers: Mapping[str, Planned[Enricher]]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Delivery:
@@ -64,6 +66,7 @@ class Delivery:
             report: makes internal alerts.
         """
         self._spool, self._receivers, self._acks = spool, receivers, acks
+        self._labels = receivers.labels
         self._timeout, self._report = timeout, report
         self._lanes: dict[str, Lane] = {}
         self._enrichers: dict[str, Attendant] = {}
@@ -114,6 +117,7 @@ class Delivery:
             await _all(enricher.close() for enricher in opened)
             await _all(lane.close() for lane in fresh)
             raise
+        self._labels = receivers.labels
         await self._change(lanes, fresh, enrichers, order=list(receivers.outputs))
 
     async def _open_lanes(self, lanes: Sequence[Lane]) -> None:
@@ -151,7 +155,10 @@ class Delivery:
             lane.wake()
 
     def submit(self, alerts: Sequence[Alert], ticket: Ticket | None = None) -> None:
-        """Takes alerts from any thread; the ticket is completed when they are safe. Never waits."""
+        """Takes alerts from any thread, labels them, and completes the ticket when they are safe. Never waits."""
+        if labels := self._labels:
+            for alert in alerts:
+                alert.fields.update(labels)
         self._spool.submit(alerts, None if ticket is None else lambda: self._acks.complete(ticket))
 
     def _stored(self) -> None:

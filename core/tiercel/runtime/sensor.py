@@ -147,6 +147,7 @@ class Sensor:
         return Receivers(
             build.planned(plugins.outputs(), config.outputs, core=config.delivery, **parts),
             build.planned(plugins.enrichers(), config.enrichers, core={}, **parts),
+            config.labels,
         )
 
     def install_log(self, config: Config) -> None:

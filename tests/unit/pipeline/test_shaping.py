@@ -80,6 +80,10 @@ def alerts(*ids: str, rule: str = "r", **more: Any) -> list[Alert]:
     return [Alert(each, rule, "x", Priority.NOTICE, number, each, {}, **more) for number, each in enumerate(ids)]
 
 
+def made(component: Any, core: Mapping[str, Any]) -> Planned[Any]:
+    return Planned(component, core, lambda: component, core)
+
+
 Body = Callable[[Delivery], Awaitable[None]]
 
 
@@ -88,14 +92,12 @@ class Run:
         self.folder: Path | None = folder
 
     def __call__(
-        self, outputs: Mapping[str, tuple[Output, Mapping[str, Any]]], body: Body, *, seconds: float = 5, enricher: Enricher | None = None
-    ) -> Mapping[str, OutputCounters]:
-        def made(component: Any, core: Mapping[str, Any]) -> Planned[Any]:
-            return Planned(component, core, lambda: component, core)
-
+        self, outputs: Mapping[str, tuple[Output, Mapping[str, Any]]], body: Body, *, seconds: float = 5,
+        enricher: Enricher | None = None, labels: Mapping[str, str] | None = None,
+    ) -> Mapping[str, OutputCounters]:  # fmt: skip
         async def whole() -> Mapping[str, OutputCounters]:
             receivers = Receivers(
-                {name: made(*each) for name, each in outputs.items()}, {} if enricher is None else {"e": made(enricher, {})}
+                {name: made(*each) for name, each in outputs.items()}, {} if enricher is None else {"e": made(enricher, {})}, labels or {}
             )
             delivery = Delivery(Spool(self.folder), receivers, Acks())
             await delivery.start()
@@ -133,6 +135,21 @@ def test_outputs_have_routes_of_their_own(run: Run) -> None:
     counters = run(outputs, submitting([*alerts("1", rule="aa"), *alerts("2", rule="b"), *urgent]))
     assert (one.names, two.names) == (["1", "3"], ["1", "2"])
     assert [(c.sent, c.unrouted, c.behind) for c in counters.values()] == [(2, 1, 0), (2, 1, 0)]
+
+
+def test_every_alert_has_the_labels_that_are_in_force_when_it_comes(run: Run) -> None:
+    async def body(delivery: Delivery) -> None:
+        delivery.submit(alerts("1"))
+        await until(lambda: output.names == ["1"])
+        await delivery.replace(Receivers({name: made(*each) for name, each in outputs.items()}, {}, {"label.site": "hamburg"}))
+        delivery.submit(alerts("2"))
+        await until(lambda: output.names == ["1", "2"])
+
+    output, far = Got(), Got()
+    outputs = {"one": (output, {}), "far": (far, {"route": parse([{"labels": {"site": "ham*"}}])})}
+    run(outputs, body, labels={"label.site": "berlin"})
+    assert [a.fields["label.site"] for a in output.alerts] == ["berlin", "hamburg"]
+    assert far.names == ["2"]
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
