@@ -127,7 +127,14 @@ class Ticks(Base, Source):
             raise OSError("connection reset")
         if number == 10 and self.where == "read hangs":
             hang()
-        return RawBatch("ticks", [b"bad" if number == 10 and self.where == "decode" else b"%d" % number], position=number)
+        record = b"bad" if number == 10 and self.where == "decode" else b"%d" % number
+        return RawBatch("ticks", [record], position=number, acknowledge=self.acknowledge)
+
+    def acknowledge(self):
+        if self.where == "acknowledge":
+            raise OSError("the queue is gone")
+        if self.where == "acknowledge hangs":
+            hang()
 
     def stop(self):
         self.stopped.set()
@@ -297,6 +304,15 @@ def test_a_source_that_hangs_does_not_hold_up_the_stop(start: Start) -> None:
     running.wait_for(lambda: len(running.values()) == 10)
     time.sleep(0.5)  # until it reads again
     assert "source ticks: has not ended" in running.stopped(30)
+
+
+@pytest.mark.parametrize("where", ["acknowledge", "acknowledge hangs"])
+def test_acknowledgements_that_go_wrong(start: Start, where: str) -> None:
+    running = start(sources={"ticks": {"where": where}})
+    running.wait_for(lambda: len(running.values()) > 50)
+    assert running.values() == list(range(len(running.values())))
+    text = running.stopped(20)
+    assert ("an acknowledgement failed: OSError: the queue is gone" in text) == (where == "acknowledge")
 
 
 def test_a_source_that_does_not_close(start: Start) -> None:

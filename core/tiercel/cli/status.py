@@ -125,6 +125,16 @@ def _attention(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{sum(lost.values())} events lost: {', '.join(f'{kind} {number}' for kind, number in sorted(lost.items()))}"
     if problem := values.get("spool", {}).get("problem"):
         yield f"the spool's disk takes nothing: {problem}"
+    if supply := values.get("supply"):
+        name = f"source {values['source']}"
+        if not supply["opened"]:
+            yield f"{name}: not open; it failed {supply['failures']} times, and is tried again"
+        elif supply["failures"]:
+            yield f"{name}: failed {supply['failures']} times, was opened anew {supply['restarts']} times; the log says why"
+    for name, counters in values.get("enrichers", {}).items():
+        if counters["quarantined"]:
+            skipped = counters["skipped"]
+            yield f"enricher {name}: left alone after {counters['failures']} failures; {skipped} alerts went on without it"
     for name, counters in values["outputs"].items():
         if counters.get("evicted"):
             yield f"output {name}: {counters['evicted']} alerts were removed before it had them"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tiercel.components.base import Component, Context, Host
 from tiercel.errors import UserError
-from tiercel.plugins.building import BuildError, built
+from tiercel.plugins.building import BuildError, Named, built
 
 if TYPE_CHECKING:
     from tiercel.components.output import Formatter
@@ -35,7 +35,8 @@ def formatters(plugins: PluginHost, *, privileged: Host) -> dict[str, Formatter]
     found: dict[str, Formatter] = {}
     for cls in plugins.formatters():
         try:
-            found |= build(plugins.formatters(), {cls.name: {}}, privileged=privileged, formatters={})
+            [formatter] = build(plugins.formatters(), {cls.name: {}}, privileged=privileged, formatters={}).values()
+            found[cls.name] = Named(formatter, plugins.formatters().owner(cls.name))
         except BuildError as error:
             _log.error("%s; outputs have to do without it", error)
     return found

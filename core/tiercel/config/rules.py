@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tiercel.config.files import Files, why_unreadable
 from tiercel.config.model import DEFAULT_FILE
 from tiercel.errors import ConfigError, Diagnostic, UserError
+from tiercel.plugins.hooks import describe
 from tiercel.registry import suggest
 from tiercel.ruleset.codes import FILE_READ
 from tiercel.ruleset.extra_output import with_extra_output
@@ -63,6 +64,10 @@ def readable_texts(config: Config, host: PluginHost, *, files: Files) -> tuple[l
             origin = config.origin(("rules_files", number))
             named = f"; named in {origin}" if origin.line or origin.option else ""
             problems.append(Diagnostic(where, 0, 0, FILE_READ, f"cannot be read: {why_unreadable(error)}{named}"))
+        except Exception as error:
+            if not entry.startswith(BUNDLE):
+                raise
+            problems.append(config.problem(("rules_files", number), f"{entry}: its plugin cannot read it: {describe(error)}"))
     return found, problems
 
 

@@ -107,7 +107,7 @@ class Detector:
         self.beat = time.monotonic()
         """When the last batch was taken, an empty one included."""
         self.reading: float | None = None
-        """Since when the source has been asked for a batch; None if it is not."""
+        """Since when the source has been asked for a batch, or told that one is safe; None if it is not."""
         self.broken = 0
         """Batches whose rest was given up."""
 
@@ -221,7 +221,9 @@ class Detector:
                 self.alerts += len(alerts)
                 self._submit(alerts, acks.open(batch.acknowledge or _nothing))
             elif batch.acknowledge is not None:
+                self.reading = now()
                 acks.passed(batch.acknowledge)
+                self.reading = None
             if failed is not None:
                 raise failed
 

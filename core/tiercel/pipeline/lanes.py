@@ -19,6 +19,7 @@ from tiercel.errors import Permanent, Retry, UserError
 from tiercel.pipeline.condition import Condition, OutputCounters
 from tiercel.pipeline.rollup import Shaper
 from tiercel.pipeline.routing import Router
+from tiercel.plugins.building import FormatError
 from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
 from tiercel.spool.disk import ERRORS
 from tiercel.spool.jobs import Taken
@@ -385,4 +386,8 @@ def _raise_own(error: BaseException) -> None:
 
 def words(error: BaseException) -> str:
     """What went wrong, for people."""
-    return str(error) if isinstance(error, Retry | Permanent | UserError | Late | WrongType) else f"{type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, Retry | Permanent | UserError | Late | WrongType | FormatError)
+        else f"{type(error).__name__}: {error}"
+    )

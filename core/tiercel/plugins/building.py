@@ -6,21 +6,56 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiercel.components.base import Component
+from tiercel.components.output import Formatter
 from tiercel.errors import PluginError, UserError
 from tiercel.plugins import calls
 from tiercel.plugins.hooks import COMPONENTS, describe
 
 if TYPE_CHECKING:
+    from tiercel.alert import Alert
     from tiercel.components.base import Context
     from tiercel.registry import ComponentRegistry
 
-__all__ = ["BuildError", "built"]
+__all__ = ["BuildError", "FormatError", "Named", "built"]
 
 C = TypeVar("C", bound=Component)
 
 
 class BuildError(PluginError):
     """A plugin failed to build a component: not a mistake in the configuration."""
+
+
+class FormatError(Exception):
+    """A formatter failed on an alert."""
+
+
+class Named(Formatter):
+    """Another formatter, whose failures have its name: in an output they would look like that one's.
+
+    Args:
+        formatter: the formatter.
+        owner: distribution of its plugin.
+    """
+
+    def __init__(self, formatter: Formatter, owner: str) -> None:
+        self._format = formatter.format
+        self._who = f"formatter {type(formatter).name} of {owner}"
+
+    def format(self, alert: Alert) -> bytes:
+        """See `Formatter`.
+
+        Raises:
+            FormatError: it raised, or returned something else.
+        """
+        try:
+            data: object = self._format(alert)
+        except Exception as error:
+            msg = f"{self._who} failed: {describe(error)}"
+            raise FormatError(msg) from error
+        if type(data) is bytes:
+            return data
+        msg = f"{self._who} failed: {calls.WrongType(data, 'bytes')}"
+        raise FormatError(msg)
 
 
 def built(registry: ComponentRegistry[C], cls: type[C], options: Mapping[str, Any], context: Context) -> C:

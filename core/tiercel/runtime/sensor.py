@@ -62,6 +62,8 @@ _log = logging.getLogger("tiercel.sensor")
 
 PR_SET_DUMPABLE: Final = 4  # include/uapi/linux/prctl.h
 DRAIN_SECONDS: Final = 10.0
+ACK_SECONDS: Final = 2.0
+"""For the acknowledgements of what became safe at the end."""
 LAST_SECONDS: Final = 5.0
 """For what is left of plugins after everything was closed."""
 NOT_YET: Final = Answer(b"not watching yet\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -100,7 +102,7 @@ class Sensor:
             opened=lambda value: self.health.opened.update(source=value),
         )
         self._sink: Sink | None = None
-        self.acks = Acks()
+        self.acks = Acks(self.supply.unacknowledged)
         receivers = self.receivers(self.generation)
         report = self.internal.report
         spool = Spool(config.state_dir if options.capture is None else None, config.spool, report=report)
@@ -256,6 +258,7 @@ class Sensor:
             if upkeep is not None:
                 upkeep.finish()
             await self.delivery.finish(DRAIN_SECONDS)
+            await asyncio.to_thread(self.acks.settle, ACK_SECONDS)
             await self.endpoint.close()
             if self._options.stats and self._statistics is not None:
                 print(self._statistics.text(), file=sys.stderr)

@@ -166,6 +166,11 @@ class Supply:
         self.counters.failures += 1
         _log.error("source %s: the rest of a batch is given up: %s", self.name, describe(error), exc_info=error)
 
+    def unacknowledged(self, error: Exception) -> None:
+        """Takes what an acknowledgement raised; see `Acks`."""
+        del error
+        self.counters.failures += 1
+
     def stop(self) -> None:
         """Ends the reading. Callable on the main thread."""
         self._stopped.set()

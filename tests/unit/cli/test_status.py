@@ -90,6 +90,24 @@ def test_a_sensor_that_is_not_ready(status: Shown, values: dict[str, Any]) -> No
     assert (code, text.splitlines()[0]) == (1, f"tiercel 1.2: not ready: source, pid {os.getpid()}")
 
 
+@pytest.mark.parametrize(
+    ("supply", "line"),
+    [
+        ({"failures": 2, "restarts": 1, "opened": True}, "! source ebpf: failed 2 times, was opened anew 1 times; the log says why\n"),
+        ({"failures": 3, "restarts": 1, "opened": False}, "! source ebpf: not open; it failed 3 times, and is tried again\n"),
+    ],
+)
+def test_a_source_that_failed(status: Shown, values: dict[str, Any], supply: dict[str, Any], line: str) -> None:
+    assert line in status({**values, "supply": supply})[1]
+
+
+def test_an_enricher_that_is_left_alone(status: Shown, values: dict[str, Any]) -> None:
+    enrichers = {"lab": {"failures": 5, "skipped": 7, "quarantined": True}, "good": {"failures": 5, "skipped": 0, "quarantined": False}}
+    text = status({**values, "enrichers": enrichers})[1]
+    assert "! enricher lab: left alone after 5 failures; 7 alerts went on without it\n" in text
+    assert "enricher good" not in text
+
+
 def test_a_reload_that_failed(status: Shown, values: dict[str, Any]) -> None:
     values["reloads"] = {"error": "rules.yaml:3:2: no"}
     assert "! the last reload failed, generation 3 stays in force: rules.yaml:3:2: no\n" in status(values)[1]

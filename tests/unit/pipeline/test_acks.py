@@ -32,6 +32,7 @@ def test_a_batch_without_alerts_waits_for_those_before() -> None:
     acks.passed(log.of(2))
     assert log == []
     acks.complete(ticket)
+    assert acks.settle(5)
     assert log == [1, 2]
 
 
@@ -45,6 +46,7 @@ def test_in_order_and_as_early_as_possible(with_alerts: list[bool], luck: random
         else:
             acks.passed(log.of(number))
     while True:
+        assert acks.settle(5)
         assert log == list(range(min(tickets, default=len(with_alerts))))
         if not tickets:
             break
@@ -71,6 +73,7 @@ def test_two_threads() -> None:
             acks.passed(log.of(number))
     made.set()
     thread.join()
+    assert acks.settle(5)
     assert log == list(range(3000))
 
 
@@ -86,3 +89,38 @@ def test_detection_waits_when_too_many_are_open(monkeypatch: pytest.MonkeyPatch)
     acks.complete(first)
     thread.join(5)
     assert len(opened) == 1
+
+
+def test_one_that_raises_is_told_and_holds_nothing_up() -> None:
+    def fails() -> None:
+        raise OSError("the queue is gone")
+
+    log, told = Log(), list[Exception]()
+    acks = Acks(told.append)
+    acks.passed(fails)
+    ticket, second = acks.open(fails), acks.open(log.of(2))
+    acks.complete(second)
+    acks.complete(ticket)
+    assert acks.settle(5)
+    acks.passed(log.of(3))
+    assert log == [2, 3]
+    assert [str(error) for error in told] == ["the queue is gone"] * 2
+
+
+def test_one_that_hangs_holds_up_neither_who_makes_alerts_safe_nor_detection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LATER", 3)
+    hanging, told, log = threading.Event(), list[Exception](), Log()
+    acks = Acks(told.append)
+
+    def hang() -> None:
+        hanging.wait(30)
+
+    acks.complete(acks.open(hang))
+    for number in range(10):
+        acks.complete(acks.open(log.of(number)))
+        acks.passed(log.of(100 + number))
+    assert not acks.settle(0.05)
+    assert len(told) == 18
+    hanging.set()
+    assert acks.settle(5)
+    assert log == [0, 100]

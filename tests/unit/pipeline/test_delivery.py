@@ -149,6 +149,7 @@ class Run:
             await running.delivery.start()
             await body(running)
             await running.delivery.finish(seconds)
+            assert running.acks.settle(5)
             return running
 
         return asyncio.run(whole())

@@ -98,6 +98,7 @@ def test_alerts_of_a_batch_go_together_and_hold_its_acknowledgement() -> None:
     run.acks.complete(run.submitted[1][1])
     assert run.of("ack") == [("ack", 0)]
     run.acks.complete(run.submitted[0][1])
+    assert run.acks.settle(5)
     assert run.of("ack") == [("ack", n) for n in range(4)]
     assert run.detector.alerts == 4
 
@@ -109,6 +110,7 @@ def test_an_empty_batch_is_acknowledged_and_decoded() -> None:
 def test_a_source_that_cannot_deliver_again() -> None:
     run = Run([["a"], ["b!"]], acknowledged=False)
     run.acks.complete(run.submitted[0][1])
+    assert run.acks.settle(5)
     assert run.of("ack") == []
 
 

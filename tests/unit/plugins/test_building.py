@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from tests.unit.plugins.test_host import Lab, component
-from tiercel import Formatter, Host, Output, UserError
+from tiercel import Alert, ConfigError, Formatter, Host, Output, Priority, RuleBundle, UserError
 from tiercel.config import build
+from tiercel.config.files import Files
+from tiercel.config.model import Config
+from tiercel.config.rules import rule_texts
 from tiercel.plugins import PluginHost, calls
-from tiercel.plugins.building import BuildError
+from tiercel.plugins.building import BuildError, FormatError
 
 
 @pytest.fixture
@@ -97,3 +100,28 @@ def test_a_formatter_that_cannot_be_built_is_left_out(lab: Lab, caplog: pytest.L
     lab.plugin("bad", tiercel_register_formatters=formatters)
     assert list(build.formatters(lab.host(), privileged=Host())) == ["good"]
     assert "formatter bad: from_config of tiercel-bad 1.0 failed: returned int, expected a tiercel.Formatter" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda self, alert: alert.nothing, "AttributeError: 'Alert' object has no attribute 'nothing'"),
+        (lambda self, alert: alert.message, "returned str, expected bytes"),
+    ],
+)
+def test_a_formatter_that_fails_is_named(lab: Lab, function: Any, words: str) -> None:
+    lab.plugin("bad", tiercel_register_formatters=[component(Formatter, "bad", format=function)])
+    made = build.formatters(lab.host(), privileged=Host())["bad"]
+    with pytest.raises(FormatError) as caught:
+        made.format(Alert("1", "r", "x", Priority.NOTICE, 0, "m"))
+    assert str(caught.value).startswith(f"formatter bad of tiercel-bad 1.0 failed: {words}")
+
+
+def test_a_bundle_that_cannot_be_read_is_named(lab: Lab) -> None:
+    class Directory:
+        def iterdir(self) -> Any:
+            raise KeyError("no such directory")
+
+    lab.plugin("bad", tiercel_register_rules=[RuleBundle("bad", Directory())])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"bundle:bad: its plugin cannot read it: KeyError: 'no such directory'"):
+        rule_texts(Config(rules_files=("bundle:bad",)), lab.host(), files=Files())
