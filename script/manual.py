@@ -8,93 +8,17 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import click
+from commandline import Node, tree, value_of
+from completion import bash, zsh
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TARGET: Final = ROOT / "core/tiercel/packaging"
 MADE_BY: Final = "Made by script/reference.py; edit what it reads instead."
 DIRECTORIES: Final = {"man": "/usr/local/share/man", "completion": "/usr/local/share"}
 """What is made, below `TARGET` -> where it belongs on a host."""
-FILE_METAVARS: Final = ("FILE", "DIR", "FALCO.YAML")
-HELP: Final = click.Option(["-h", "--help"], is_flag=True, help="Show the help and exit.")
-
-# ------------------------------------------------------------------------------------------------------------------- commands
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A command.
-
-    Attributes:
-        path: names from ``tiercel`` on.
-        command: what click knows of it.
-        children: commands of a group.
-    """
-
-    path: tuple[str, ...]
-    command: click.Command
-    children: tuple[Node, ...]
-
-    @property
-    def name(self) -> str:
-        """As it is typed."""
-        return " ".join(self.path)
-
-    @property
-    def short(self) -> str:
-        """What it does, in a line."""
-        return self.command.get_short_help_str(limit=200)
-
-    @property
-    def options(self) -> list[click.Option]:
-        """Its options, those that say nothing of what it does last."""
-        given = [each for each in self.command.params if isinstance(each, click.Option) and not each.hidden]
-        return [*sorted(given, key=lambda each: each.name == "version"), HELP]
-
-    @property
-    def arguments(self) -> list[click.Argument]:
-        """Its arguments."""
-        return [each for each in self.command.params if isinstance(each, click.Argument)]
-
-    def walk(self) -> Iterator[Node]:
-        """It and all below."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-
-def tree() -> Node:
-    """The command line."""
-    from tiercel.cli.main import tiercel
-
-    def node(command: click.Command, path: tuple[str, ...]) -> Node:
-        children: list[Node] = []
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                child = command.get_command(context, name)
-                assert child is not None
-                children.append(node(child, (*path, name)))
-        return Node(path, command, tuple(children))
-
-    return node(tiercel, ("tiercel",))
-
-
-def value_of(parameter: click.Parameter) -> str:
-    """What an option or argument is followed by, for people; "" for a flag."""
-    if isinstance(parameter, click.Option) and (parameter.is_flag or parameter.count):
-        return ""
-    if isinstance(parameter.type, click.Choice):
-        return "|".join(map(str, parameter.type.choices))
-    text = parameter.metavar or (parameter.name or "").upper()
-    return text.strip("[].")
-
-
-# ---------------------------------------------------------------------------------------------------------------- manual pages
 
 
 def _escape(text: str) -> str:
@@ -104,7 +28,7 @@ def _escape(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """A paragraph with ``marks`` of either kind in bold, one sentence or so on a line."""
+    """A paragraph with ``marks`` of either kind in bold."""
     text = _escape(" ".join(text.split()))
     return re.sub(r"``(.+?)``|`(.+?)`", lambda found: f"\\fB{found[1] or found[2]}\\fR", text)
 
@@ -247,110 +171,6 @@ def _configuration_page(markdown: Iterable[str]) -> Iterator[str]:
     yield from (".SH SEE ALSO", _see(["tiercel", "tiercel-check", "tiercel-config"], 1))
 
 
-# ------------------------------------------------------------------------------------------------------------------ completion
-
-
-def _quoted(text: str) -> str:
-    """A word of a shell."""
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _is_file(parameter: click.Parameter) -> bool:
-    value = value_of(parameter)
-    return isinstance(parameter.type, click.Path) or any(part in FILE_METAVARS for part in value.split("|"))
-
-
-def _choices(parameter: click.Parameter) -> list[str]:
-    return list(map(str, parameter.type.choices)) if isinstance(parameter.type, click.Choice) else []
-
-
-def _bash(root: Node) -> Iterator[str]:
-    nodes = list(root.walk())
-    yield f"# bash(1) completion of tiercel. {MADE_BY}"
-    yield "_tiercel() {"
-    yield "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} path=tiercel words= files= word"
-    yield "    # An equals sign is a word of its own: --config=FILE."
-    yield "    if [ \"$current\" = '=' ]; then"
-    yield "        current="
-    yield "    elif [ \"$previous\" = '=' ]; then"
-    yield "        previous=${COMP_WORDS[COMP_CWORD - 2]}"
-    yield "    fi"
-    yield '    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do'
-    yield '        case "$path $word" in'
-    yield f'            {" | ".join(_quoted(node.name) for node in nodes[1:])}) path="$path $word" ;;'
-    yield from ("        esac", "    done", '    case "$path $previous" in')
-    for node in nodes:
-        for option in node.options:
-            if value_of(option):
-                pattern = " | ".join(_quoted(f"{node.name} {name}") for name in option.opts)
-                action = "files=1" if _is_file(option) else f"words={_quoted(' '.join(_choices(option)))}"
-                yield f"        {pattern}) {action} ;;"
-    yield from ("        *)", "            case $path in")
-    for node in nodes:
-        words = [child.path[-1] for child in node.children] + [name for option in node.options for name in option.opts]
-        words += [word for argument in node.arguments for word in _choices(argument)]
-        files = " files=1" if any(_is_file(argument) for argument in node.arguments) else ""
-        yield f"                {_quoted(node.name)}) words={_quoted(' '.join(words))}{files} ;;"
-    yield from ("            esac", "            ;;", "    esac")
-    yield '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")'
-    yield '    if [ -n "$files" ]; then'
-    yield "        compopt -o filenames 2>/dev/null"
-    yield '        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$current")'
-    yield "    fi"
-    yield from ("}", "complete -F _tiercel tiercel")
-
-
-def _zsh_text(text: str) -> str:
-    """A description inside of a specification of ``_arguments``."""
-    return re.sub(r"([\[\]:\\])", r"\\\1", " ".join(text.split()))
-
-
-def _zsh_action(parameter: click.Parameter) -> str:
-    if choices := _choices(parameter):
-        return f"({' '.join(choices)})"
-    return "_files" if _is_file(parameter) else "( )"
-
-
-def _zsh_specs(node: Node) -> Iterator[str]:
-    for option in node.options:
-        text, value = _zsh_text(option.help or ""), value_of(option)
-        rest = f"[{text}]" + (f":{_zsh_text(value)}:{_zsh_action(option)}" if value else "")
-        repeated = "*" if option.multiple else "" if len(option.opts) == 1 else f"({' '.join(option.opts)})"
-        for name in option.opts:
-            attached = "=" if value and name.startswith("--") else "+" if value else ""
-            yield _quoted(f"{repeated}{name}{attached}{rest}")
-    for index, argument in enumerate(node.arguments, 1):
-        position = "*" if argument.nargs < 0 else f"{index}"
-        yield _quoted(f"{position}:{_zsh_text(value_of(argument))}:{_zsh_action(argument)}")
-
-
-def _zsh(root: Node) -> Iterator[str]:
-    yield from ("#compdef tiercel", f"# zsh(1) completion of tiercel. {MADE_BY}")
-    for node in root.walk():
-        function = "_" + "_".join(part.replace("-", "_") for part in node.path)
-        yield f"{function}() {{"
-        if not node.children:
-            yield "    _arguments -s -S \\"
-            yield " \\\n".join(f"        {spec}" for spec in _zsh_specs(node))
-            yield "}"
-            continue
-        yield "    local state line"
-        yield "    _arguments -s -S -C \\"
-        yield from (f"        {spec} \\" for spec in _zsh_specs(node))
-        yield "        '1:command:->command' '*::argument:->argument'"
-        yield from ("    case $state in", "        command)", "            local -a commands=(")
-        yield from (f"                {_quoted(f'{child.path[-1]}:{_zsh_text(child.short)}')}" for child in node.children)
-        yield from ("            )", "            _describe command commands", "            ;;")
-        yield from ("        argument)", "            case $line[1] in")
-        for child in node.children:
-            yield f"                {child.path[-1]}) {function}_{child.path[-1].replace('-', '_')} ;;"
-        yield from ("            esac", "            ;;", "    esac", "}")
-    yield '_tiercel "$@"'
-
-
-# ------------------------------------------------------------------------------------------------------------------------ all
-
-
 def pages(configuration: Iterable[str]) -> Mapping[str, str]:
     """File name below `TARGET` -> text.
 
@@ -361,7 +181,7 @@ def pages(configuration: Iterable[str]) -> Mapping[str, str]:
     names = ["tiercel", *("-".join(child.path) for child in root.children)]
     made: dict[str, Any] = {"man/tiercel.1": _main_page(root, names), "man/tiercel.yaml.5": _configuration_page(configuration)}
     made |= {f"man/{'-'.join(child.path)}.1": _command_page(child) for child in root.children}
-    made |= {"completion/tiercel.bash": _bash(root), "completion/_tiercel": _zsh(root)}
+    made |= {"completion/tiercel.bash": bash(root, MADE_BY), "completion/_tiercel": zsh(root, MADE_BY)}
     return {name: "\n".join(lines) + "\n" for name, lines in made.items()}
 
 
