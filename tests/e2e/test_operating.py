@@ -115,5 +115,23 @@ def test_status_and_metrics(watcher: Sensor, installed: Path, folder: Path) -> N
     assert (code, found["running"]) == (1, False)
 
 
+def test_a_reload_is_an_alert_and_a_number_of_the_status(watcher: Sensor, installed: Path) -> None:
+    file = watcher.folder / "rules.yaml"
+    file.write_text(file.read_text() + rule("two", f"{OPENS} and fd.name = {watcher.folder}/two"))
+    watcher.process.send_signal(signal.SIGHUP)
+    watcher.wait_for(lambda: internal(watcher, "Tiercel internal: reloaded"), "the alert about the reload")
+    [alert] = internal(watcher, "Tiercel internal: reloaded")
+    assert alert["output_fields"]["reload.generation"] == 2
+    (watcher.folder / "two").touch()
+    watcher.expect("two")
+
+    def status() -> dict[str, Any]:
+        done = subprocess.run([installed / "tiercel", "status", "--json"], capture_output=True, text=True, check=False)
+        return dict(json.loads(done.stdout))
+
+    watcher.wait_for(lambda: status()["generation"] == 2, "the statistics to be written")
+    assert (status()["reloads"]["done"], "two" in status()["rules"]) == (1, True)
+
+
 def test_what_it_says_at_the_start(watcher: Sensor) -> None:
     assert re.search(r"watching: 2 rules for \d event types, source ebpf \(syscall\); alerts to stdout$", watcher.text(), re.MULTILINE)

@@ -136,8 +136,13 @@ def _attention(values: Mapping[str, Any]) -> Iterator[str]:
             skipped = counters["skipped"]
             yield f"enricher {name}: left alone after {counters['failures']} failures; {skipped} alerts went on without it"
     for name, counters in values["outputs"].items():
-        if counters.get("evicted"):
+        if counters["evicted"]:
             yield f"output {name}: {counters['evicted']} alerts were removed before it had them"
+        if counters["dead"]:
+            yield f"output {name}: refused {counters['dead']} alerts; see `tiercel spool dead-letters`"
+    for name, counters in values["enrichers"].items():
+        if counters["quarantined"]:
+            yield f"enricher {name} is not asked for a while: it failed {counters['failures']} times"
     for name, failure in values["fields"].items():
         if failure["quarantined"]:
             readers = ", ".join(failure["rules"])

@@ -28,6 +28,7 @@ VALUES: dict[str, Any] = {
         "file/a": {"sent": 5, "retries": 1, "dead": 2, "behind": 0, "evicted": 0, "lag_seconds": 0.0, "quarantined": False, "opened": True},
         "http/b": {"sent": 0, "retries": 7, "dead": 0, "behind": 5, "evicted": 3, "lag_seconds": 61.25, "quarantined": True, "opened": True},
     },
+    "enrichers": {"crew": {"quarantined": True, "failures": 8}, "fine": {"quarantined": False, "failures": 1}},
     "spool": {"bytes": 3_500_000, "unsaved": 0, "evicted": 3, "problem": "No space left on device"},
     "endpoint": {"address": "http://127.0.0.1:7765"},
 }  # fmt: skip
@@ -77,7 +78,9 @@ def test_what_is_shown(status: Shown, values: dict[str, Any]) -> None:
     assert [line for line in text.splitlines() if line.startswith("!")] == [
         "! 4 events lost: openat 4",
         "! the spool's disk takes nothing: No space left on device",
+        "! output file/a: refused 2 alerts; see `tiercel spool dead-letters`",
         "! output http/b: 3 alerts were removed before it had them",
+        "! enricher crew is not asked for a while: it failed 8 times",
         "! field lab.x of tiercel-lab is not called: ValueError:?bug; read by: Quiet",
     ]
     assert text.index("12       Web shell") < text.index("4        Reverse shell")

@@ -185,3 +185,24 @@ class TestAgain:
         (tmp_path / "conf").write_text("")
         supervisor._grant()
         assert self.asked(broker)["problem"] == ""
+
+
+def test_the_status_is_told_whatever_the_configuration_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(arguments: list[str]) -> object:
+        raise main.NotGranted(f"tiercel.yaml: broken, for {arguments[0]}")
+
+    class Stub:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def run_once(self) -> int:
+            return 7
+
+    monkeypatch.setattr(main, "grants_of", broken)
+    monkeypatch.setattr(main, "Supervisor", Stub)
+    monkeypatch.setattr(main, "account", lambda: (os.getuid(), os.getgid()))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert main.main(["status"]) == 7
+    with pytest.raises(SystemExit):
+        main.main(["check"])
+    assert capsys.readouterr().err == "tiercel: tiercel.yaml: broken, for check\n"
