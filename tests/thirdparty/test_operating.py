@@ -76,7 +76,10 @@ def test_a_port_in_use_stops_nothing(run: Callable[..., Running], queue: Queue) 
         queue.put(order("mallory", price=200_000))
         running.expect("Large order")
         [line] = [line for line in running.text().splitlines() if "endpoint" in line]
-    assert f"endpoint: cannot listen on 127.0.0.1:{port}: Address already in use; there are no metrics; try another endpoint.port" in line
+    assert (
+        f"endpoint: cannot listen on 127.0.0.1:{port}: Address already in use; there are no metrics, it is tried again every 30 s; try another"
+        in line
+    )
 
 
 def test_snapshots_are_alerts(run: Callable[..., Running]) -> None:

@@ -123,6 +123,8 @@ def _attention(values: Mapping[str, Any]) -> Iterator[str]:
     lost = {kind: counters["lost"] for kind, counters in values["types"].items() if counters.get("lost")}
     if lost:
         yield f"{sum(lost.values())} events lost: {', '.join(f'{kind} {number}' for kind, number in sorted(lost.items()))}"
+    if problem := values["endpoint"]["problem"]:
+        yield f"endpoint: {problem}"
     if problem := values.get("spool", {}).get("problem"):
         yield f"the spool's disk takes nothing: {problem}"
     if supply := values.get("supply"):
@@ -140,9 +142,6 @@ def _attention(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"output {name}: {counters['evicted']} alerts were removed before it had them"
         if counters["dead"]:
             yield f"output {name}: refused {counters['dead']} alerts; see `tiercel spool dead-letters`"
-    for name, counters in values["enrichers"].items():
-        if counters["quarantined"]:
-            yield f"enricher {name} is not asked for a while: it failed {counters['failures']} times"
     for name, failure in values["fields"].items():
         if failure["quarantined"]:
             readers = ", ".join(failure["rules"])

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ PATIENCE: Final = 5.0
 MAX_CONNECTIONS: Final = 16
 """Connections at a time; more are closed at once."""
 MAX_PEM: Final = 1 << 20
+RETRY: Final = 30.0
+"""Seconds between two attempts to listen."""
 
 _log = logging.getLogger("tiercel.endpoint")
 
@@ -66,15 +69,33 @@ class Endpoint:
         self._connections: set[asyncio.Task[None]] = set()
         self.address = ""
         """Where it listens, as an address for people; "" if it does not."""
+        self.problem = ""
+        """Why it does not, though it should."""
+        self._again: asyncio.Task[None] | None = None
         self.requests = 0
         self.refused = 0
         """Connections beyond `MAX_CONNECTIONS`, and requests that were no such."""
 
     async def start(self, settings: Settings) -> None:
-        """Listens. What prevents it is logged, and detection goes on without."""
+        """Listens. What prevents it is logged, tried again now and then, and detection goes on without."""
         await self.close()
         if not settings.enabled:
             return
+        await self._listen(settings)
+        if self.problem:
+            _log.error(
+                "endpoint: %s; there are no metrics, it is tried again every %.0f s; try another endpoint.port, or endpoint.enabled: false",
+                self.problem, RETRY,
+            )  # fmt: skip
+            self._again = asyncio.create_task(self._listen_later(settings), name="endpoint")
+
+    async def _listen_later(self, settings: Settings) -> None:
+        while self.problem:
+            await asyncio.sleep(RETRY)
+            await self._listen(settings)
+
+    async def _listen(self, settings: Settings) -> None:
+        """Sets `address`, or `problem`."""
         try:
             context = self._tls(settings)
             self._server = await asyncio.start_server(
@@ -87,12 +108,11 @@ class Endpoint:
                 ssl_handshake_timeout=None if context is None else PATIENCE,
             )
         except (OSError, UserError, ssl.SSLError) as e:
-            reason = os.strerror(e.errno) if isinstance(e, OSError) and e.errno and not isinstance(e, ssl.SSLError) else e
-            _log.error(
-                "endpoint: cannot listen on %s:%d: %s; there are no metrics; try another endpoint.port, or endpoint.enabled: false",
-                settings.address, settings.port, reason,
-            )  # fmt: skip
+            plain = isinstance(e, OSError) and not isinstance(e, ssl.SSLError | socket.gaierror) and e.errno
+            reason = os.strerror(plain) if plain else getattr(e, "strerror", None) or e
+            self.problem = f"cannot listen on {settings.address}:{settings.port}: {reason}"
             return
+        self.problem = ""
         address, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"{'https' if context else 'http'}://{f'[{address}]' if ':' in address else address}:{port}"
         _log.info("endpoint: metrics and health at %s", self.address)
@@ -103,7 +123,10 @@ class Endpoint:
 
     async def close(self) -> None:
         """Listens no more, and ends what is open. May be called without `start`, and more than once."""
-        server, self._server, self.address = self._server, None, ""
+        server, self._server, self.address, self.problem = self._server, None, "", ""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
         if server is not None:
             server.close()
         for task in self._connections:

@@ -95,7 +95,7 @@ class Statistics:
             "internal": {rule: dataclasses.asdict(c) for rule, c in sensor.internal.counters().items()},
             "unreported": reported.failures,
             "log": dict(sensor.logs.counts),
-            "endpoint": {"address": sensor.endpoint.address, "requests": sensor.endpoint.requests, "refused": sensor.endpoint.refused},
+            "endpoint": {each: getattr(sensor.endpoint, each) for each in ("address", "problem", "requests", "refused")},
         }
         for part, key in _quoting(values):
             part[key] = sensor.logs.clean(part[key])

@@ -28,9 +28,8 @@ VALUES: dict[str, Any] = {
         "file/a": {"sent": 5, "retries": 1, "dead": 2, "behind": 0, "evicted": 0, "lag_seconds": 0.0, "quarantined": False, "opened": True},
         "http/b": {"sent": 0, "retries": 7, "dead": 0, "behind": 5, "evicted": 3, "lag_seconds": 61.25, "quarantined": True, "opened": True},
     },
-    "enrichers": {"crew": {"quarantined": True, "failures": 8}, "fine": {"quarantined": False, "failures": 1}},
     "spool": {"bytes": 3_500_000, "unsaved": 0, "evicted": 3, "problem": "No space left on device"},
-    "endpoint": {"address": "http://127.0.0.1:7765"},
+    "endpoint": {"address": "http://127.0.0.1:7765", "problem": ""},
 }  # fmt: skip
 
 Shown = Callable[..., tuple[int, str]]
@@ -80,7 +79,6 @@ def test_what_is_shown(status: Shown, values: dict[str, Any]) -> None:
         "! the spool's disk takes nothing: No space left on device",
         "! output file/a: refused 2 alerts; see `tiercel spool dead-letters`",
         "! output http/b: 3 alerts were removed before it had them",
-        "! enricher crew is not asked for a while: it failed 8 times",
         "! field lab.x of tiercel-lab is not called: ValueError:?bug; read by: Quiet",
     ]
     assert text.index("12       Web shell") < text.index("4        Reverse shell")
@@ -109,6 +107,11 @@ def test_an_enricher_that_is_left_alone(status: Shown, values: dict[str, Any]) -
     text = status({**values, "enrichers": enrichers})[1]
     assert "! enricher lab: left alone after 5 failures; 7 alerts went on without it\n" in text
     assert "enricher good" not in text
+
+
+def test_an_endpoint_that_cannot_listen(status: Shown, values: dict[str, Any]) -> None:
+    values["endpoint"] = {"address": "", "problem": "cannot listen on 127.0.0.1:7765: Address already in use"}
+    assert "! endpoint: cannot listen on 127.0.0.1:7765: Address already in use\n" in status(values)[1]
 
 
 def test_a_reload_that_failed(status: Shown, values: dict[str, Any]) -> None:

@@ -157,6 +157,7 @@ def test_none_if_it_is_switched_off() -> None:
     [
         (Settings(address="192.0.2.1"), "192.0.2.1:7765: Cannot assign requested address"),
         (Settings(port=0, certificate="pem"), "grant 'pem': not in the configuration (granted: none)"),
+        (Settings(address="no-such-host.invalid"), "no-such-host.invalid:7765: "),
         (Settings(port=0, key="pem"), "endpoint.key: a key without endpoint.certificate"),
     ],
 )
@@ -165,6 +166,7 @@ def test_where_it_cannot_listen(settings: Settings, reason: str, caplog: pytest.
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert reason in record.getMessage()
+    assert "Unknown error" not in record.getMessage()
 
 
 def test_a_port_in_use(caplog: pytest.LogCaptureFixture) -> None:
@@ -172,6 +174,24 @@ def test_a_port_in_use(caplog: pytest.LogCaptureFixture) -> None:
         port = other.getsockname()[1]
         listening(nothing, Settings(port=port))
     assert f"endpoint: cannot listen on 127.0.0.1:{port}: Address already in use; " in caplog.text
+
+
+def test_a_port_that_becomes_free(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.02)
+    other = socket.create_server(("127.0.0.1", 0))
+    port = other.getsockname()[1]
+
+    async def body(endpoint: Endpoint) -> None:
+        await asyncio.sleep(0.1)
+        assert (endpoint.address, "Address already in use" in endpoint.problem) == ("", True)
+        other.close()
+        async with asyncio.timeout(10):
+            while not endpoint.address:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (endpoint.address, endpoint.problem) == (f"http://127.0.0.1:{port}", "")
+
+    listening(body, Settings(port=port))
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
 
 
 def test_what_everybody_can_reach_is_named(caplog: pytest.LogCaptureFixture) -> None:
