@@ -171,6 +171,8 @@ async def asked(seconds: float, function: Callable[..., Coroutine[Any, Any, Any]
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE)
+        if task.done() and not task.cancelled():
+            task.exception()  # nobody wants to know any more
         raise
     if task.cancelled():
         raise _Ended("raised CancelledError")

@@ -28,6 +28,7 @@ from tiercel.errors import Permanent, Retry
 from tiercel.pipeline import lanes
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.delivery import Delivery, OutputCounters, Receivers
+from tiercel.spool.requests import Request, request
 from tiercel.spool.store import Spool
 
 HOUR = 3600 * 1_000_000_000
@@ -237,6 +238,32 @@ def test_other_settings_close_what_was_counted(run: Run) -> None:
     run({"one": (first, {"roll_up": ROLL_UP})}, body, seconds=0.2)
     run({"one": (second, {})}, submitting(alerts("3")))
     assert second.names == ["1x", "3"]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_what_is_replayed_is_counted_once_more(run: Run, *, running: bool) -> None:
+    """The place goes back while a window is open."""
+    assert run.folder is not None
+    again = Request("replay", "one", 1)
+
+    async def body(delivery: Delivery) -> None:
+        delivery.submit(alerts("1", "2"))
+        delivery.submit(alerts("3", "4", rule="other"))
+        await until(lambda: output.names == ["1", "3"] and not delivery.counters()["one"].behind)
+        if running:
+            assert run.folder is not None
+            assert await asyncio.to_thread(request, run.folder, again) == 4
+            await until(lambda: delivery.counters()["one"].rolled_up >= 4 and not delivery.counters()["one"].behind)
+
+    output = Got()
+    core = {"roll_up": ROLL_UP}
+    run({"one": (output, core)}, body)
+    if not running:
+        assert request(run.folder, again) == 4
+        run({"one": (output, core)}, submitting())
+    passed = [name for name in output.names if not name.endswith("x")]
+    sums = [int(name[:-1]) for name in output.names if name.endswith("x")]
+    assert len(passed) + sum(sums) == 8
 
 
 def test_what_enrichers_add_is_in_no_group(run: Run) -> None:
