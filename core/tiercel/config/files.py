@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -47,13 +48,16 @@ class Files:
         Raises:
             OSError: it cannot be read.
             UnicodeDecodeError: it is not UTF-8.
-            tiercel.UserError: the grant is refused, or the file is larger than the limit.
+            tiercel.UserError: the grant is refused, the file is larger than the limit, or it is a pipe that nobody writes into.
         """
         limit = MAX_LENGTH if limit is None else limit
         grant = READ + absolute(path)
         opened = path if self._host is None or grant not in self._grants else self._host.open_granted(grant)
-        with open(opened, encoding="utf-8") as file:  # noqa: PTH123  a path or a descriptor
+        with open(opened, encoding="utf-8", opener=_at_once) as file:
             text = file.read(limit + 1)
+            if not text and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                msg = "it is a pipe that nobody writes into"
+                raise UserError(msg)
         if len(text) > limit:
             msg = f"too large (expected at most {limit:,} characters)"
             raise UserError(msg)
@@ -124,6 +128,13 @@ class Files:
 
 def _listable(directory: Path) -> bool:
     return os.access(directory, os.R_OK | os.X_OK)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting for somebody who writes into it, if it is a pipe."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def absolute(path: Path) -> str:

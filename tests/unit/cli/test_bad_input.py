@@ -39,6 +39,20 @@ class TestFiles:
         (tmp_path / "c.yaml").mkdir()
         assert only_error(run, "-c", "c.yaml") == "c.yaml: cannot be read: Is a directory [CONFIG]"
 
+    def test_a_pipe_that_nobody_writes_into(self, run: Run, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        assert only_error(run, "-c", "pipe") == "pipe: cannot be read: it is a pipe that nobody writes into [CONFIG]"
+        expected = f"{tmp_path}/pipe: cannot be read: it is a pipe that nobody writes into [LOAD_ERR_FILE_READ]"
+        assert only_error(run, "-r", "pipe") == expected
+
+    def test_a_pipe_is_read(self, run: Run) -> None:
+        ours, theirs = os.pipe()
+        os.write(theirs, b"sources: {lab: }\nrules_files: []\n")
+        os.close(theirs)
+        done = run("check", "-c", f"/dev/fd/{ours}")
+        os.close(ours)
+        assert (done.code, done.err) == (0, "")
+
     def test_no_text(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "c.yaml").write_bytes(b"priority: \xff")
         assert only_error(run, "-c", "c.yaml") == "c.yaml: cannot be read: it is not UTF-8 [CONFIG]"
