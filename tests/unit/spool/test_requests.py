@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.spool.conftest import Lab, alert, wait_for
+from tests.unit.spool.conftest import Lab, alert
 from tiercel.spool import requests
 from tiercel.spool.database import NAME, Database
 from tiercel.spool.files import SpoolError
@@ -129,11 +130,17 @@ def test_a_sensor_that_does_not_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch
     lab.start()
     lab.put(alert("a"))
     assert lab.folder is not None
-    told: list[str] = []
-    gate = lab.spool.call(lambda: wait_for(lambda: "answered" in told))
+    begun, done = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        begun.set()
+        done.wait(10)
+
+    gate = lab.spool.call(busy)
+    assert begun.wait(10)
     with pytest.raises(SpoolError, match="not answered"):
         request(lab.folder, Request("purge alerts"))
-    told.append("answered")
+    done.set()
     gate.result(10)
     lab.put(alert("b"))
     assert lab.attach("one").behind == 0
