@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 import struct
@@ -14,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from tiercel import Abilities, Context, Event, Loaded, RawBatch, Replan, Source, SourcePlan, Stability, UserError
 from tiercel_ebpf import records as r
-from tiercel_ebpf import snapshots
+from tiercel_ebpf import snapshots, surroundings
 from tiercel_ebpf.bpf import Map, iterate, possible_cpus
 from tiercel_ebpf.event import SyscallEvent
 from tiercel_ebpf.journal import Journal
@@ -26,10 +25,6 @@ from tiercel_ebpf.translate import COMPARED, OPENS, PLACES, SCALARS, Entry, tran
 from tiercel_ebpf.turns import Turns
 from tiercel_ebpf.verdicts import Verdicts
 
-_log = logging.getLogger("tiercel.ebpf")
-
-INITIAL_PIDS: Final = 0xEFFFFFFC
-"""Inode of the namespace of process ids that the kernel starts with: PROC_PID_INIT_INO of include/linux/proc_ns.h."""
 BATCH: Final = 1024
 BUSY_PAUSE: Final = 0.008
 """Seconds between two readings while records keep coming: a batch costs less than its records one by one."""
@@ -105,11 +100,7 @@ class EbpfSource(Source):
 
     def open(self, plan: SourcePlan) -> None:
         """Has the plan loaded, or takes over what an earlier sensor had loaded, if it fits."""
-        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116  no path to follow
-        if namespace != INITIAL_PIDS:
-            _log.warning(
-                "ebpf: /proc is a container's (got pid namespace %d, expected the host's); start the container with --pid=host", namespace
-            )
+        surroundings.look()
         loaded = self._host.loaded(LOADER)
         if loaded is not None:
             self._ring_bytes = loaded.answer["ring_bytes"]

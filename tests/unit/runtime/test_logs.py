@@ -252,6 +252,8 @@ def test_what_runs_for_each_event_does_not_log(place: str, repository: Path) -> 
     files = [path] if path.is_file() else [each for each in path.glob("**/*.py") if each.name != "source.py"]  # opens, too
     assert files
     for file in files:
+        if file.name == "surroundings.py":  # called once, at the start
+            continue
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
