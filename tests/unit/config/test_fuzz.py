@@ -15,8 +15,10 @@ from jsonschema import Draft202012Validator
 
 from tests.unit import distributions
 from tiercel.config.build import build, formatters
+from tiercel.config.document import parse
+from tiercel.config.effective import effective, lines
 from tiercel.config.keys import KEYS, OUTPUT_KEYS
-from tiercel.config.load import examine
+from tiercel.config.load import examine, look
 from tiercel.config.schema import compose, schema_of, with_defaults
 from tiercel.config.validate import validate
 from tiercel.errors import ConfigError, UserError
@@ -114,6 +116,15 @@ class TestFuzz:
             assert (problem.file, problem.line > 0, problem.column > 0) == ("t.yaml", True, True), problem
             assert "\n" not in problem.message
             assert len(problem.message) < 5000
+
+    @settings(max_examples=50, deadline=None)
+    @given(data=st.data())
+    def test_what_is_shown_is_the_configuration_again(self, host: PluginHost, schema: Mapping[str, Any], data: st.DataObject) -> None:
+        written = _example(schema, data.draw)
+        written.pop("plugins", None)
+        text = yaml.safe_dump(written, allow_unicode=True)
+        shown = effective(look(text, "t.yaml", validate=lambda *_, **__: [], plugins=host))
+        assert parse("\n".join(lines(shown)), "shown").value == shown.value
 
     @pytest.mark.parametrize("section", ["sources", "outputs"])
     @settings(max_examples=100, deadline=None)
