@@ -228,7 +228,7 @@ class WebServer:
 
 
 class Nginx:
-    """nginx that demands client certificates, in front of another server."""
+    """nginx that demands client certificates, in front of another server; with files that make it answer otherwise."""
 
     def __init__(self, directory: Path, identity: Identity, behind: str) -> None:
         self.directory, self.port = directory, free_port()
@@ -245,7 +245,13 @@ class Nginx:
                 listen 127.0.0.1:{self.port} ssl;
                 ssl_certificate {identity.certificate}; ssl_certificate_key {identity.key};
                 ssl_client_certificate {identity.ca}; ssl_verify_client on;
-                location / {{ proxy_pass {behind}; }}
+                client_max_body_size 64k;
+                location / {{
+                  if (-f {directory}/busy) {{ add_header Retry-After 7 always; return 429; }}
+                  if (-f {directory}/broken) {{ return 502; }}
+                  if (-f {directory}/forbidden) {{ return 403; }}
+                  proxy_pass {behind};
+                }}
               }}
             }}
             """

@@ -306,6 +306,39 @@ def test_nginx_with_client_certificates(tmp_path: Path, server: Identity, client
     run(check)
 
 
+def test_statuses_of_nginx(tmp_path: Path, server: Identity, client: Identity) -> None:
+    async def check(web_server: Server) -> None:
+        with Nginx(tmp_path / "nginx", server, web_server.url) as nginx:
+            async with opened(url=nginx.url, tls=tls(client)) as output:
+                for name, error, after in (("busy", Retry, 7), ("broken", Retry, None), ("forbidden", Permanent, None)):
+                    (nginx.directory / name).touch()
+                    with pytest.raises(error) as caught:
+                        await output.deliver([alert(1)])
+                    assert getattr(caught.value, "after", None) == after
+                    (nginx.directory / name).unlink()
+                assert web_server.bodies == []
+                await output.deliver([alert(1)])
+                assert len(web_server.bodies) == 1
+
+    run(check)
+
+
+def test_a_request_too_large_for_nginx_is_split(tmp_path: Path, server: Identity, client: Identity) -> None:
+    """It answers as soon as it has seen the length, and hangs up."""
+
+    async def check(web_server: Server) -> None:
+        batch = [alert(number, message="x" * (1000 if number != 50 else 200_000)) for number in range(1, 201)]
+        with Nginx(tmp_path / "nginx", server, web_server.url) as nginx:
+            async with opened(url=nginx.url, tls=tls(client), body="lines", batch_max=200) as output:
+                with pytest.raises(Permanent, match="413") as caught:
+                    await output.deliver(batch)
+        assert caught.value.refused == {alert(50).id}
+        received = [json.loads(line)["id"] for body in web_server.bodies for line in body.splitlines()]
+        assert received == [each.id for each in batch if each.id != alert(50).id]
+
+    run(check)
+
+
 def test_granted_certificates(tmp_path: Path, server: Identity, client: Identity) -> None:
     for name, path in (("ca", client.ca), ("certificate", client.certificate), ("key", client.key)):
         (tmp_path / name).write_bytes(path.read_bytes())
