@@ -154,7 +154,9 @@ def test_strangers_in_a_running_sensor(scratch: Scratch, run: Callable[..., Sens
     assert "field syscall:hostile.bad of tiercel-hostile 1.0: failed" in text
     assert "ZeroDivisionError" in text
     assert "output broken: KeyError: 'as it likes'" in text
-    assert "output broken failed 3 times: KeyError: 'as it likes'; it is tried again in 30 s, its alerts wait" in text
+    assert (
+        "output broken of tiercel-hostile 1.0 failed 3 times: KeyError: 'as it likes'; it is tried again in 30 s, its alerts wait" in text
+    )
     # The stranger's .pth ran, but never as root.
     uids = {int(mark.name.removeprefix("uid-")) for mark in (scratch.folder / "marks").iterdir()}
     assert uids, "the test looks at the right thing"
@@ -212,7 +214,8 @@ def test_the_source_of_system_calls_is_opened_anew(run: Callable[..., Sensor], f
         running.settle(0.1)
     running.expect("opened", count=40)
     (failed,) = running.expect("Tiercel internal: plugin quarantined")
-    assert "source of ebpf failed: RuntimeError: made up" in failed["output"]
+    assert "source ebpf of tiercel " in failed["output"]
+    assert "failed: RuntimeError: made up" in failed["output"]
     running.expect("Tiercel internal: plugin restored")
     text = running.stop()
     assert "starting another" not in text

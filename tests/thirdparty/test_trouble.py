@@ -262,10 +262,10 @@ def test_outputs_and_enrichers_that_hang(start: Start) -> None:
         "from_config of tiercel-trouble 1.0 failed: returned NoneType, expected a tiercel.Output",
         "output slow/open: not opened (nothing within 10 s)",
         "output slow/open-blocks: not opened (blocked the asyncio loop for 5 s",
-        "output slow/deliver-blocks blocked the asyncio loop for 5 s",
+        "output slow/deliver-blocks of tiercel-trouble 1.0 blocked the asyncio loop for 5 s",
         "output slow/deliver-returns-false: returned bool, expected None",
         "output slow/deliver-raises: KeyError: 'bug'",
-        "enricher helper/open cannot be opened (nothing within 10 s)",
+        "enricher helper/open of tiercel-trouble 1.0 cannot be opened (nothing within 10 s)",
         "enricher helper/amend: nothing within 1 s; alerts go on without it",
         "enricher helper/amend-breaks: left NoneType, expected a dict as fields; alerts go on without it",
     ):
@@ -281,9 +281,9 @@ def test_outputs_and_enrichers_that_hang(start: Start) -> None:
 @pytest.mark.parametrize(
     ("where", "missing", "words"),
     [
-        ("read", {10}, "source of ticks failed: OSError: connection reset"),
+        ("read", {10}, "source ticks of tiercel-trouble 1.0 failed: OSError: connection reset"),
         ("decode", {10}, "the rest of a batch is given up: ValueError: invalid literal for int()"),
-        ("open", set(), "source of ticks failed: OSError: not yet"),
+        ("open", set(), "source ticks of tiercel-trouble 1.0 failed: OSError: not yet"),
     ],
 )
 def test_a_source_that_fails(start: Start, folder: Path, where: str, missing: set[int], words: str) -> None:
@@ -294,8 +294,8 @@ def test_a_source_that_fails(start: Start, folder: Path, where: str, missing: se
     assert words in running.text()
     if where != "decode":
         quarantined, restored = running.reported()
-        assert "plugin quarantined: source of ticks failed" in quarantined
-        assert "plugin restored: source ticks is open again" in restored
+        assert "plugin quarantined: source ticks of tiercel-trouble 1.0 failed" in quarantined
+        assert "plugin restored: source ticks of tiercel-trouble 1.0 is open again" in restored
     running.stopped(10)
 
 

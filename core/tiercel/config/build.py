@@ -88,6 +88,7 @@ class Planned(Generic[C]):
         make: builds another one of the same options, for a second try to open it.
         core: the core's part of the options alone.
         problem: why there is no component.
+        owner: distribution and version of its plugin.
     """
 
     component: C | None
@@ -95,6 +96,7 @@ class Planned(Generic[C]):
     make: Callable[[], C]
     core: Mapping[str, Any] = field(default_factory=dict)
     problem: BuildError | None = None
+    owner: str = ""
 
 
 def planned(
@@ -120,7 +122,8 @@ def planned(
             component = make()
         except BuildError as error:
             problem = error
-        found[component_id] = Planned(component, (options, own), make, own, problem)
+        owner = registry.owner(component_id.partition("/")[0])
+        found[component_id] = Planned(component, (options, own), make, own, problem, owner)
     return found
 
 

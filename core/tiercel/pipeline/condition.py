@@ -62,14 +62,17 @@ class Condition:
         failing: its last delivery was not accepted.
     """
 
-    def __init__(self, name: str, counters: OutputCounters, report: Report) -> None:
+    def __init__(self, name: str, counters: OutputCounters, report: Report, *, owner: str = "") -> None:
         """It works.
 
         Args:
             name: id of the output.
             counters: its counters.
             report: makes internal alerts.
+            owner: distribution and version of its plugin.
         """
+        self._about = {"output.id": name, "plugin.distribution": owner}
+        self._whose = f"output {name} of {owner}" if owner else f"output {name}"
         self._name, self._counters, self._report = name, counters, report
         self.failing = False
         self._down_since: float | None = None
@@ -94,9 +97,9 @@ class Condition:
 
     def quarantined(self, what: str, seconds: float) -> None:
         """It is left alone for some seconds."""
-        message = f"output {self._name} {what}; it is tried again in {seconds:.0f} s, its alerts wait"
+        message = f"{self._whose} {what}; it is tried again in {seconds:.0f} s, its alerts wait"
         _log.error("%s", message)
-        self._report(QUARANTINED, message, fields={"output.id": self._name})
+        self._report(QUARANTINED, message, fields=self._about)
         self._counters.quarantined = self.failing = True
 
     def refused(self, count: int, reason: str, *, tell: bool) -> None:
@@ -122,5 +125,5 @@ class Condition:
         if self._told_down:
             self._report(RECOVERED, f"output {self._name} accepts alerts again", fields={"output.id": self._name})
         if self._counters.quarantined:
-            self._report(RESTORED, f"output {self._name} accepts alerts again", fields={"output.id": self._name})
+            self._report(RESTORED, f"{self._whose} accepts alerts again", fields=self._about)
         self._down_since, self._told_down, self.failing, self._counters.quarantined = None, False, False, False

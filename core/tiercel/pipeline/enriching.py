@@ -78,6 +78,8 @@ class Attendant:
         self.counters = EnricherCounters()
         self._enricher = planned.component
         self._report = report
+        self._about = {"enricher.id": name, "plugin.distribution": planned.owner}
+        self._whose = f"enricher {name} of {planned.owner}" if planned.owner else f"enricher {name}"
         self._broken = 0
         self._quarantine = FIRST_QUARANTINE
         self._until = 0.0
@@ -200,16 +202,16 @@ class Attendant:
         seconds, self._quarantine = self._quarantine, min(LONGEST_QUARANTINE, 2 * self._quarantine)
         self._until = time.monotonic() + seconds
         how = f"failed {self._broken} times in a row" if self.counters.opened else "cannot be opened"
-        message = f"enricher {self.name} {how} ({_words(error)}); it is tried again in {seconds:.0f} s, alerts go on without it"
+        message = f"{self._whose} {how} ({_words(error)}); it is tried again in {seconds:.0f} s, alerts go on without it"
         _log.error("%s", message)
-        self._report(QUARANTINED, message, fields={"enricher.id": self.name, "enricher.failures": self.counters.failures})
+        self._report(QUARANTINED, message, fields={**self._about, "enricher.failures": self.counters.failures})
         self.counters.quarantined = True
 
     def _works(self) -> None:
         self._broken, self._quarantine = 0, FIRST_QUARANTINE
         self.counters.quarantined = False
         _log.info("enricher %s: works again", self.name)
-        self._report(RESTORED, f"enricher {self.name} completes alerts again", fields={"enricher.id": self.name})
+        self._report(RESTORED, f"{self._whose} completes alerts again", fields=self._about)
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class Lane:
         self._spool, self._timeout = spool, timeout
         self._reader: Reader
         self._counters = OutputCounters()
-        self._condition = Condition(name, self._counters, report)
+        self._condition = Condition(name, self._counters, report, owner=planned.owner)
         self._amender: Amender
         self._new = asyncio.Event()
         self._nudged = asyncio.Event()

@@ -98,6 +98,7 @@ class Sensor:
         self.supply = Supply(
             self.generation.source_id,
             self._build_source,
+            owner=plugins.sources().owner(self.generation.source.name),
             report=self.internal.report,
             opened=lambda value: self.health.opened.update(source=value),
         )

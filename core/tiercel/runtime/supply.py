@@ -71,13 +71,14 @@ class Supply:
     """One source with its decoder."""
 
     def __init__(
-        self, name: str, make: Callable[[], tuple[Source, Decoder]], *, report: _Report, opened: Callable[[bool], None]
+        self, name: str, make: Callable[[], tuple[Source, Decoder]], *, owner: str, report: _Report, opened: Callable[[bool], None]
     ) -> None:  # fmt: skip
         """Builds them, and opens nothing.
 
         Args:
             name: id of the source.
             make: builds both.
+            owner: distribution and version of the source's plugin.
             report: makes internal alerts.
             opened: is told whether both are open; callable from any thread.
 
@@ -85,6 +86,8 @@ class Supply:
             tiercel.UserError: one cannot be built.
         """
         self.name, self._make, self._report, self._opened = name, make, report, opened
+        self._about = {"source.id": name, "plugin.distribution": owner}
+        self._whose = f"{name} of {owner}"
         self.source, self.decoder = make()
         self.counters = SupplyCounters()
         self._stopped = threading.Event()
@@ -246,7 +249,7 @@ class Supply:
                 break
         self.counters.restarts += 1
         _log.info("source %s: works again", self.name)
-        self._report(RESTORED, f"source {self.name} is open again", fields={"source.id": self.name})
+        self._report(RESTORED, f"source {self._whose} is open again", fields=self._about)
         if self._stopped.is_set():  # it was another one that was told
             self.source.stop()
 
@@ -264,6 +267,6 @@ class Supply:
         return False
 
     def _tell(self, part: str, error: Exception, then: str) -> None:
-        message = f"{part} of {self.name} failed: {describe(error)}; {then}"
+        message = f"{'' if part == 'source' else part + ' of '}source {self._whose} failed: {describe(error)}; {then}"
         _log.error("%s", message)
-        self._report(QUARANTINED, message, fields={"source.id": self.name, "source.failures": self.counters.failures})
+        self._report(QUARANTINED, message, fields={**self._about, "source.failures": self.counters.failures})

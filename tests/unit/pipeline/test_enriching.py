@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.pipeline.test_delivery import FakeEnricher, FakeOutput, Run, Running, planned, submitting
+from tests.unit.pipeline.test_delivery import FakeEnricher, FakeOutput, Run, Running, alerts, planned, submitting
 from tiercel.alert import Alert
 from tiercel.components.enricher import Enricher
 from tiercel.config.build import Planned
@@ -72,6 +72,24 @@ class TestEnrichers:
 
         moody, output = Moody([ValueError("bug")] * MAX_FAILURES), FakeOutput()
         assert run(body, {"one": output}, {"e": moody}).reports == ["plugin quarantined", "plugin restored"]
+
+    def test_the_plugin_is_named(self) -> None:
+        told: list[tuple[str, Any]] = []
+
+        def report(rule: str, message: str, *, fields: Any) -> None:
+            told.append((message, fields))
+
+        async def whole() -> None:
+            moody = Planned(Moody(always=ValueError("bug")), None, Moody, owner="tiercel-lab 1.0")
+            attendant = enriching.Attendant("e", moody, report=report)  # type: ignore[arg-type]
+            await attendant.open()
+            await attendant.amend(alerts(*NAMES))
+            await attendant.close()
+
+        asyncio.run(whole())
+        [(message, fields)] = told
+        assert message.startswith("enricher e of tiercel-lab 1.0 failed 5 times in a row (ValueError: bug); it is tried again in 0 s")
+        assert fields == {"enricher.id": "e", "plugin.distribution": "tiercel-lab 1.0", "enricher.failures": 5}
 
     def test_a_cancellation_that_it_made_up_is_a_failure(self, run: Run) -> None:
         output = FakeOutput()

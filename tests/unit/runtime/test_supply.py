@@ -69,7 +69,7 @@ class Lab:
         self.reports: list[str] = []
         self.open = False
         self.making: list[Any] = []
-        self.supply = Supply("lab", self.make, report=self.report, opened=self.opened)
+        self.supply = Supply("lab", self.make, owner="tiercel-lab 1.0", report=self.report, opened=self.opened)
 
     def make(self) -> Any:
         if self.making:
@@ -191,8 +191,8 @@ def test_a_source_that_fails_is_opened_anew(failure: Any) -> None:
     assert (lab.supply.counters.failures, lab.supply.counters.restarts) == (1, 1)
     assert lab.detector.rule_counters()["r"].matches == 2
     first, second = lab.reports
-    assert first.startswith("plugin quarantined: source of lab failed: ")
-    assert second == "plugin restored: source lab is open again"
+    assert first.startswith("plugin quarantined: source lab of tiercel-lab 1.0 failed: ")
+    assert second == "plugin restored: source lab of tiercel-lab 1.0 is open again"
 
 
 def test_it_is_tried_until_it_works() -> None:
@@ -224,7 +224,7 @@ def test_a_decoder_that_breaks_on_batch_after_batch_is_built_anew() -> None:
     stop_after(lab, lambda: len(lab.alerts) == MAX_BROKEN + 1)
     assert [position for _, position in lab.alerts] == [*range(MAX_BROKEN), 7]
     assert (lab.supply.counters.failures, lab.supply.counters.restarts) == (MAX_BROKEN, 1)
-    assert lab.reports[0].startswith("plugin quarantined: decoder of lab failed: ValueError: negative")
+    assert lab.reports[0].startswith("plugin quarantined: decoder of source lab of tiercel-lab 1.0 failed: ValueError: negative")
 
 
 def test_a_read_that_hangs_is_interrupted() -> None:
