@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,8 +15,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import yaml
+
+from tests.conftest import lacking
 from tests.thirdparty import test_pipeline
-from tests.thirdparty.conftest import Installation
+from tests.thirdparty.conftest import Installation, call
 from tests.thirdparty.servers import Queue
 from tests.thirdparty.test_pipeline import Running, order
 from tests.unit.runtime.test_exposition import checked, read
@@ -148,3 +153,51 @@ def test_secrets_are_nowhere(run: Callable[..., Running], folder: Path, queue: Q
     assert re.search(r"program: .*no \*\*\*$", everything[0], re.MULTILINE), everything[0]
     for secret in secrets.values():
         assert [text for text in everything if secret in text] == []
+
+
+def test_prometheus_reads_it_over_tls_and_takes_the_alert_rules_of_the_documentation(
+    run: Callable[..., Running], folder: Path, queue: Queue, repository: Path, tmp_path: Path
+) -> None:
+    program = shutil.which("prometheus")
+    if program is None:
+        lacking("prometheus is not installed")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    call(*command.split(), cwd=folder)
+    (folder / "key").chmod(0o644)  # the sensor is another user here; under a supervisor root opens it
+    with (folder / "tiercel.yaml").open("a") as config:
+        config.write(f"  cert: {{path: {folder}/cert, mode: read}}\n  key: {{path: {folder}/key, mode: read}}\n")
+    running = run(*ANY_PORT, "-o", "endpoint.certificate=cert", "-o", "endpoint.key=key")
+    queue.put(order("mallory", price=200_000))
+    address = endpoint(running)
+    assert address.startswith("https://127.0.0.1:")
+    [rules] = re.findall(r"^```yml\n(groups:.*?)^```$", (repository / "docs/operating.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "rules.yml").write_text(rules)
+    scrape = {
+        "job_name": "tiercel",
+        "scheme": "https",
+        "scrape_interval": "1s",
+        "tls_config": {"ca_file": str(folder / "cert")},
+        "static_configs": [{"targets": [address.removeprefix("https://")]}],
+    }
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "scrape_configs": [scrape]}))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = (f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}")
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen([program, *options], stdout=log, stderr=log) as prometheus:
+        try:
+
+            def asked(path: str) -> Any:
+                try:
+                    return json.loads(page(f"http://127.0.0.1:{port}/api/v1/{path}"))["data"]
+                except OSError:
+                    return {}  # it is about to listen
+
+            running.wait_for(lambda: asked("query?query=tiercel_rule_matches_total%3E0").get("result"), 60)
+            [found] = asked("query?query=tiercel_rule_matches_total%3E0")["result"]
+            assert (found["metric"]["rule"], found["value"][1]) == ("Large order", "1")
+            [group] = asked("rules")["groups"]
+            assert len(group["rules"]) == rules.count("- alert:")
+        finally:
+            prometheus.terminate()
