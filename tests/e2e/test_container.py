@@ -180,11 +180,15 @@ def test_the_daemon_set_watches_its_node(podman: Podman, repository: Path, folde
         assert podman("inspect", "--format={{.State.ExitCode}}", sensor.id) == "0"
 
 
-def test_a_container_with_process_ids_of_its_own_is_told(podman: Podman) -> None:
+def test_a_container_with_process_ids_of_its_own_is_told(podman: Podman, repository: Path) -> None:
     done = podman.attempt("run", "--rm", "--network=none", IMAGE, "doctor")
     assert done.returncode == 1
     missing = [line for line in done.stdout.splitlines() if line.startswith("missing")]
     assert missing == ["missing  process ids: a container's; start the container with --pid=host, or hostPID: true"]
+    options = [option for option in documented(repository) if option.startswith("--cap-")]
+    done = podman.attempt("run", "--rm", *options, "--security-opt=seccomp=unconfined", IMAGE, "run", "--duration=1")
+    assert done.returncode == 0
+    assert "/proc is a container's" in done.stderr
 
 
 def test_the_image_holds_what_runs_and_no_more(podman: Podman) -> None:
