@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,11 @@ NOT_RUNNING: Final = 1
 SHOWN_RULES: Final = 10
 ENDPOINT: Final = "http://127.0.0.1:7765"
 """That of a sensor whose configuration says nothing else."""
+TRIES: Final = 3
+PAUSE: Final = 0.1
+"""Seconds between two looks at a file that is no JSON."""
+SILENT: Final = 30.0
+"""Seconds after which a sensor that has not touched its file counts as stuck; it does so every two."""
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -61,15 +67,26 @@ def _read(path: Path) -> dict[str, Any] | None:
     Raises:
         tiercel.UserError: the file cannot be read, or holds something else.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise UserError(msg) from error
-    return parsed(data, path) if data else None
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            with path.open("rb") as file:
+                data, written = file.read(MAX_BYTES), os.fstat(file.fileno()).st_mtime
+            values = parsed(data, path) if data else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            msg = f"{path}: cannot be read: {error.strerror}"
+            raise UserError(msg) from error
+        except UserError:
+            if tries == TRIES:
+                raise
+            time.sleep(PAUSE)  # it may just be written
+        else:
+            if values is not None and time.time() - written > SILENT and isinstance(values.get("ready"), dict):
+                values["ready"]["loop"] = False
+            return values
 
 
 def _print(values: Mapping[str, Any]) -> None:

@@ -107,9 +107,11 @@ class Statistics:
         return samples({**self.collect(), "about_rules": about, "beat": self._detector.beat})
 
     def write(self, fd: int, values: Mapping[str, Any]) -> None:
-        """Replaces the file's content, if anything changed, by values of `collect`."""
+        """Replaces the file's content, if anything changed, by values of `collect`. Its time says that the sensor goes on."""
         data = _as_json(values)
-        if data != self._written:
+        if data == self._written:
+            os.pwrite(fd, data[:1], 0)  # not utime(2): the file is root's
+        else:
             self._written = data
             stamped = data[:-1] + f', "time": {time.time():.0f}}}\n'.encode()
             os.pwrite(fd, stamped, 0)

@@ -109,6 +109,25 @@ def test_an_enricher_that_is_left_alone(status: Shown, values: dict[str, Any]) -
     assert "enricher good" not in text
 
 
+def test_a_sensor_that_is_stuck(run: Run, values: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "counters.json"
+    file.write_text(json.dumps(values))
+    os.utime(file, (time.time() - 25, time.time() - 25))
+    assert run("status", "--counters", "counters.json").code == 0
+    os.utime(file, (time.time() - 35, time.time() - 35))
+    done = run("status", "--counters", "counters.json")
+    assert (done.code, done.out.splitlines()[0]) == (1, f"tiercel 1.2: not ready: loop, pid {os.getpid()}")
+
+
+def test_a_file_that_is_just_written(run: Run, values: dict[str, Any], tmp_path: Path) -> None:
+    file, text = tmp_path / "counters.json", json.dumps(values)
+    file.write_text(f"{text}tail of the one before")
+    timer = threading.Timer(0.05, os.truncate, (file, len(text)))
+    timer.start()
+    assert run("status", "--counters", "counters.json").code == 0
+    timer.join()
+
+
 def test_an_endpoint_that_cannot_listen(status: Shown, values: dict[str, Any]) -> None:
     values["endpoint"] = {"address": "", "problem": "cannot listen on 127.0.0.1:7765: Address already in use"}
     assert "! endpoint: cannot listen on 127.0.0.1:7765: Address already in use\n" in status(values)[1]
