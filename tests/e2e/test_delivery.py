@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import random
 import subprocess
 import threading
@@ -85,3 +86,26 @@ def test_commands_beside_a_running_sensor(installed: Path, folder: Path, sensor:
     run.wait_for(lambda: [each["id"] for each in run.alerts].count(alert["id"]) == 2, "the alert to come again")
     assert [each["waiting"] for each in json.loads(tiercel("spool", "status", "--json"))["outputs"]] == [0, 0]
     assert run.state.stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_stops_nothing(folder: Path, sensor: Callable[..., Sensor]) -> None:
+    small, file = folder / "small", folder / "file"
+    small.mkdir()
+    file.touch()
+    options = "size=1m,mode=700,uid=" + str(pwd.getpwnam("tiercel").pw_uid)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", small], check=True)
+    try:
+        (small / "ballast").write_bytes(bytes(800_000))
+        run = sensor(rule("opened", f"{OPENS} and fd.name = {file}"), options=("-o", f"state_dir={small}"))
+        for _ in range(1000):
+            read(file)
+        run.expect("opened", count=1000)
+        (failure,) = run.expect("Tiercel internal: spool failure")
+        assert "full" in failure["output"]
+        assert "spool: " in run.text()
+        (small / "ballast").unlink()
+        run.wait_for(lambda: "works again" in run.text(), "the spool to work again", 60)
+        run.stop()
+        assert len({each["id"] for each in run.alerts if each["rule"] == "opened"}) == 1000
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)

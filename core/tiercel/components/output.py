@@ -37,7 +37,8 @@ class Output(Component):
 
         Raises:
             tiercel.Retry: not now; the same batch will be delivered again.
-            tiercel.Permanent: all of these alerts, or those that it names, will never be accepted; they are counted and given up.
+            tiercel.Permanent: all of these alerts, or those that it names, will never be accepted; they become dead letters,
+                which are kept with the reason, and the others count as accepted.
         """
         raise NotImplementedError
 
