@@ -19,7 +19,7 @@ from tiercel.ruleset.model import RuleException
 from tiercel.ruleset.pieces import Pieces
 from tiercel.ruleset.yamltree import Scalar, YamlNode
 
-__all__ = ["ExceptionProblem", "add_exception", "describe", "problems"]
+__all__ = ["ExceptionProblem", "add_exception", "describe", "is_sound", "problems"]
 
 MODIFIERS: Final = frozenset({"oneof", "anyof", "allof"})
 _PLAIN: Final = re.compile(r"""[^"'(),]*[ \t\n\r][^"'(),]*""")
@@ -73,32 +73,34 @@ def _texts(node: YamlNode | None) -> Iterator[str]:
 def problems(rule: RuleItem, exception: ExceptionItem, catalogue: FieldsView) -> Iterator[ExceptionProblem]:
     """What is wrong with an exception of a rule; values are looked at only if fields and operators are right."""
     shape = _shape(exception)
-    file = exception.where.file
-    comps = Located(file, exception.comps) if exception.comps is not None else exception.where
-    found = False
+    found = [*_shape_problems(exception, shape)]
+    for field, where in _nodes(exception.fields, shape.fields, exception.where):
+        problem = _field_problem(field, catalogue, rule.source)
+        if problem:
+            found.append(ExceptionProblem(where, f"'{field}' is not a supported filter field ({problem})", unknown=True))
+    yield from found or _value_problems(exception, shape)
+
+
+def is_sound(exception: ExceptionItem) -> bool:
+    """Whether an exception can be added to a condition, whatever its fields are."""
+    shape = _shape(exception)
+    return next(_shape_problems(exception, shape), None) is None and next(_value_problems(exception, shape), None) is None
+
+
+def _shape_problems(exception: ExceptionItem, shape: _Shape) -> Iterator[ExceptionProblem]:
+    comps = Located(exception.where.file, exception.comps) if exception.comps is not None else exception.where
     if shape.is_single and isinstance(exception.comps, yamltree.Sequence):
         yield ExceptionProblem(comps, "Fields and comps must both be strings")
-        found = True
     elif shape.is_single and not _takes_list(shape.operators[0]):
         (operator,) = shape.operators
         hint = "" if _is_operator(operator) else f"; '{operator}' is not a supported comparison operator"
         yield ExceptionProblem(comps, f"{_SINGLE}{hint}")
-        found = True
     elif not shape.is_single and (isinstance(exception.comps, Scalar) or len(shape.operators) != len(shape.fields)):
         yield ExceptionProblem(comps, "Fields and comps lists must have equal length")
-        found = True
     elif not shape.is_single:
         for operator, where in _nodes(exception.comps, shape.operators, comps):
             if not _is_operator(operator):
                 yield ExceptionProblem(where, f"'{operator}' is not a supported comparison operator")
-                found = True
-    for field, where in _nodes(exception.fields, shape.fields, exception.where):
-        problem = _field_problem(field, catalogue, rule.source)
-        if problem:
-            yield ExceptionProblem(where, f"'{field}' is not a supported filter field ({problem})", unknown=True)
-            found = True
-    if not found:
-        yield from _value_problems(exception, shape)
 
 
 def _nodes(node: YamlNode | None, texts: Sequence[str], otherwise: Located) -> Iterator[tuple[str, Located]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from tiercel.lang.ast import Check, Node, reads
@@ -9,6 +10,7 @@ from tiercel.lang.hints import checks
 from tiercel.lang.lexer import CALL, FIELD, TRANSFORMERS, ParseError
 from tiercel.lang.parser import parse_operand
 from tiercel.ruleset.conditions import Condition, read_condition
+from tiercel.ruleset.exceptions import is_sound
 from tiercel.ruleset.items import RuleItem
 from tiercel.ruleset.lists import Lists
 from tiercel.ruleset.model import SkippedRule
@@ -29,7 +31,8 @@ def left_out(rules: Iterable[RuleItem], lists: Lists, macros: Mapping[str, Condi
     of_macros = {name: frozenset(fields_of(condition.tree)) for name, condition in macros.items()}
     for rule in sorted((rule for rule in rules if rule.unknown_source), key=lambda rule: rule.index):
         found: set[str] = set()
-        condition = read_condition(rule, lists, Reports())
+        sound = [exception for exception in rule.exceptions if is_sound(exception)]
+        condition = read_condition(dataclasses.replace(rule, exceptions=sound), lists, Reports())
         if condition is not None:
             found.update(fields_of(condition.tree))
             for name in _closure(condition, macros):

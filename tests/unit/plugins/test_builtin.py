@@ -70,7 +70,7 @@ def test_outputs_close_without_open_and_twice(host: PluginHost) -> None:
     import asyncio
 
     known = formatters(host, privileged=Host())
-    required = {"file": {"grant": "g"}, "http": {"url": "http://localhost"}}
+    required = {"file": {"grant": "g"}, "http": {"url": "http://localhost"}, "program": {"command": ["/bin/cat"]}}
     for cls in host.outputs():
         options = with_defaults(cls.config_schema, required.get(cls.name, {}))
         output = cls.from_config(options, Context(cls.name, "web1", Host(), known))

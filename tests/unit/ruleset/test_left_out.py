@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.ruleset.made import by_name, codes, condition_of, error, errors, loaded, rule
 
 CLOUD = rule("Cloud", "cloud.verb = put", source="cloud", output="'%cloud.name'")
@@ -22,6 +24,21 @@ class TestUnknownSources:
         assert {name.removeprefix("cloud.") for name in found.fields} == {
             "in_macro", "left", "right", "inner", "name", "upper", "a", "b", "excepted",
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            "fields: cloud.b, comps: [], values: [x]",
+            "fields: [cloud.b], values: [[]]",
+            "fields: [], values: [x]",
+            "fields: cloud.b, values: [[]]",
+            "fields: [cloud.b], comps: [=, =], values: [[x]]",
+        ],
+    )
+    def test_an_exception_that_makes_no_sense_is_left_out_too(self, wrong: str) -> None:
+        text = rule("Cloud", "cloud.a = 1", source="cloud", output="'%cloud.name'", exceptions=f"[{{name: e, {wrong}}}]")
+        (found,) = loaded(text).skipped
+        assert found.fields == {"cloud.a", "cloud.name"}
 
     def test_a_file_of_such_rules_only_says_nothing_else(self) -> None:
         text = "- macro: broken\n  condition: a b\n- list: unused\n  items: []\n- macro: late\n  condition: no_such\n"
