@@ -92,6 +92,20 @@ def read_log(path: Path) -> list[tuple[int, str, float]]:
     return [(int(number), found, float(delay)) for number, found, delay in words]
 
 
+def read_alerts(path: Path) -> tuple[list[tuple[int, str]], int]:
+    """(Number, id) of the alerts in a file, and how many lines are halves: a kill ends a write, and the alert comes again."""
+    found, halves = [], 0
+    for line in path.read_text().splitlines():
+        try:
+            alert = json.loads(line)
+        except ValueError:
+            halves += 1
+            continue
+        if alert["rule"] == "number":
+            found.append((int(alert["output_fields"]["fd.name"].rpartition("/")[2]), alert["id"]))
+    return found, halves
+
+
 def killed(binaries: Path, folder: Path, *, kills: int, rate: float, down: float, rng: random.Random) -> Result:
     """Runs it all.
 
@@ -155,11 +169,8 @@ def killed(binaries: Path, folder: Path, *, kills: int, rate: float, down: float
         sensor.wait_for(quiet, "outputs to catch up", SECONDS_TO_CATCH_UP)
         text = sensor.stop()
     received = {name: [(number, found) for number, found, _ in read_log(log)] for name, log in logs.items()}
-    received["file"] = [
-        (int(alert["output_fields"]["fd.name"].rpartition("/")[2]), alert["id"])
-        for alert in map(json.loads, file.read_text().splitlines())
-        if alert["rule"] == "number"
-    ]
+    received["file"], halves = read_alerts(file)
+    assert halves <= kills
     return Result(opened, received, delays, text)
 
 
