@@ -54,7 +54,7 @@ class Installation:
 
     def tiercel(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Runs the command, with an empty configuration if it names none: the host's own does not count."""
-        configuration = () if "-c" in arguments or arguments[0] == "status" else ("-c", self.configuration)
+        configuration = () if "-c" in arguments or arguments[0] == "status" or "init" in arguments else ("-c", self.configuration)
         command = [self.python, "-P", "-m", "tiercel", *arguments, *configuration]
         return subprocess.run(command, env=self.environment, cwd=self.plugins, capture_output=True, text=True, check=False)
 

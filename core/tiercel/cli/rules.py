@@ -13,7 +13,7 @@ import click
 
 from tiercel.cli import rules_describe, rules_lint, rules_mutate, rules_test
 from tiercel.cli.counters import COUNTERS, parsed
-from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, rules_option
+from tiercel.cli.session import PATH, Session, Setting, config_option, json_option, open_session, override_option, rules_option
 from tiercel.cli.show import print_json, print_table
 from tiercel.errors import UserError
 from tiercel.registry import suggest
@@ -42,13 +42,16 @@ command.add_command(rules_describe.command)
 @command.command("list")
 @config_option
 @rules_option
+@override_option
 @json_option
 @click.pass_obj
-def list_rules(setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], as_json: bool) -> None:
+def list_rules(
+    setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...], as_json: bool
+) -> None:  # fmt: skip
     """Lists the rules in matching order."""
     from tiercel.config.rules import running
 
-    session = open_session(setting, config_file, rules)
+    session = open_session(setting, config_file, rules, options=options)
     loaded = session.rules()
     run = {rule.name for rule in running(loaded, session.config)}
     if as_json:
@@ -81,14 +84,16 @@ def _as_data(rule: Rule, *, runs: bool) -> dict[str, Any]:
 @click.argument("name")
 @config_option
 @rules_option
+@override_option
 @click.option("--counters", type=PATH, metavar="FILE", help=f"Counters of a running sensor [{COUNTERS}].")
 @json_option
 @click.pass_obj
 def explain(
-    setting: Setting, *, name: str, config_file: Path | None, rules: tuple[Path, ...], counters: Path | None, as_json: bool
+    setting: Setting, *, name: str, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...], counters: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Shows what of the rule NAME is judged per process, in the kernel, and in Python for each event."""
-    session = open_session(setting, config_file, rules)
+    session = open_session(setting, config_file, rules, options=options)
     explanation = _explain(session, name, brief=not as_json)
     counted = _counted(counters, explanation, session)
     if as_json:

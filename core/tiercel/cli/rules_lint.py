@@ -10,7 +10,7 @@ import click
 
 from tiercel.cli.diagnostics import print_diagnostics, with_snippets
 from tiercel.cli.progress import bar
-from tiercel.cli.session import Setting, config_option, json_option, open_session, rules_option
+from tiercel.cli.session import Setting, config_option, json_option, open_session, override_option, rules_option
 from tiercel.cli.show import print_json, print_table
 
 __all__ = ["command"]
@@ -19,12 +19,14 @@ __all__ = ["command"]
 @click.command("lint")
 @config_option
 @rules_option
+@override_option
 @click.option("--disable", "disabled", multiple=True, metavar="CODE", help="Leave out findings of this code; may be repeated.")
 @click.option("--codes", "list_codes", is_flag=True, help="List the codes and what they mean; look at no rule.")
 @json_option
 @click.pass_obj
 def command(
-    setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], disabled: tuple[str, ...], list_codes: bool, as_json: bool
+    setting: Setting, *, config_file: Path | None, rules: tuple[Path, ...], options: tuple[str, ...], disabled: tuple[str, ...],
+    list_codes: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Looks for rules that cannot match, are hidden by others, or have exceptions that exclude nothing, and the like.
 
@@ -36,7 +38,7 @@ def command(
     if list_codes:
         print_table(("CODE", "MEANING"), [(check.code, check.summary) for check in CHECKS])
         return 0
-    session = open_session(setting, config_file, rules)
+    session = open_session(setting, config_file, rules, options=options)
     texts = rule_texts(session.config, session.host, files=session.files)
     loaded = configured(load_rules(texts, session.host), session.config, session.host)
     with bar("rules lint") as progress:

@@ -46,6 +46,13 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.parametrize("arguments", [("list",), ("explain", "First"), ("lint",), ("describe",)], ids=" ".join)
+def test_options_of_the_command_line_count(run: Run, rules: Path, arguments: tuple[str, ...]) -> None:
+    done = run("rules", *arguments, "-r", str(rules), "-o", "priority=notise")
+    assert done.code == 2
+    assert done.err.startswith("<command line>: -o priority: priority: expected one of")
+
+
 class TestCheck:
     def test_everything_is_fine(self, run: Run, rules: Path, tmp_path: Path) -> None:
         done = run("check", "-r", str(rules))

@@ -67,12 +67,15 @@ _tiercel() {
         'tiercel rules describe -o' | 'tiercel rules describe --option') words='' ;;
         'tiercel rules explain -c' | 'tiercel rules explain --config') files=1 ;;
         'tiercel rules explain -r' | 'tiercel rules explain --rules') files=1 ;;
+        'tiercel rules explain -o' | 'tiercel rules explain --option') words='' ;;
         'tiercel rules explain --counters') files=1 ;;
         'tiercel rules lint -c' | 'tiercel rules lint --config') files=1 ;;
         'tiercel rules lint -r' | 'tiercel rules lint --rules') files=1 ;;
+        'tiercel rules lint -o' | 'tiercel rules lint --option') words='' ;;
         'tiercel rules lint --disable') words='' ;;
         'tiercel rules list -c' | 'tiercel rules list --config') files=1 ;;
         'tiercel rules list -r' | 'tiercel rules list --rules') files=1 ;;
+        'tiercel rules list -o' | 'tiercel rules list --option') words='' ;;
         'tiercel rules mutate --tests') files=1 ;;
         'tiercel rules mutate -c' | 'tiercel rules mutate --config') files=1 ;;
         'tiercel rules test -c' | 'tiercel rules test --config') files=1 ;;
@@ -128,9 +131,9 @@ _tiercel() {
                 'tiercel replay') words='-c --config -r --rules --json --rule-matching --real-time --speed --from --export -h --help' files=1 ;;
                 'tiercel rules') words='describe explain lint list mutate test -h --help' ;;
                 'tiercel rules describe') words='-c --config -r --rules -o --option --json -h --help' ;;
-                'tiercel rules explain') words='-c --config -r --rules --counters --json -h --help' ;;
-                'tiercel rules lint') words='-c --config -r --rules --disable --codes --json -h --help' ;;
-                'tiercel rules list') words='-c --config -r --rules --json -h --help' ;;
+                'tiercel rules explain') words='-c --config -r --rules -o --option --counters --json -h --help' ;;
+                'tiercel rules lint') words='-c --config -r --rules -o --option --disable --codes --json -h --help' ;;
+                'tiercel rules list') words='-c --config -r --rules -o --option --json -h --help' ;;
                 'tiercel rules mutate') words='--tests -c --config --json -h --help' ;;
                 'tiercel rules test') words='-c --config -k --junit --from-capture --rule -r --rules --json -h --help' files=1 ;;
                 'tiercel run') words='-c --config -r --rules -o --option --json --output-file --rule-matching -M --duration --stats -h --help' ;;
