@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +97,12 @@ class Helper(Base, Enricher):
     async def open(self):
         if self.where == "open":
             await asyncio.sleep(3600)
+        if self.where == "task":
+            self.task = asyncio.create_task(self.refresh())
+
+    async def refresh(self):
+        await asyncio.sleep(0.5)
+        hang()
 
     async def amend(self, alert):
         if self.where == "amend":
@@ -118,6 +127,10 @@ class Ticks(Base, Source):
         self.stopped = threading.Event()
         if self.where == "open" and self.first():
             raise OSError("not yet")
+        if self.where == "open always":
+            raise OSError("no such queue")
+        if self.where == "open hangs":
+            hang()
 
     def read(self, timeout):
         if self.stopped.wait(0.05):
@@ -253,7 +266,9 @@ def start(installation: Installation, plugin: Plugin, folder: Path) -> Iterator[
 def test_outputs_and_enrichers_that_hang(start: Start) -> None:
     troubles = ("from_config", "open", "open blocks", "deliver blocks", "close", "close blocks", "deliver returns False", "deliver raises")
     outputs = {f"slow/{trouble.replace(' ', '-').lower()}": {"where": trouble} for trouble in (*troubles, "from_config returns nothing")}
-    enrichers = {f"helper/{trouble.replace(' ', '-')}": {"where": trouble} for trouble in ("open", "amend", "amend breaks", "close")}
+    enrichers = {
+        f"helper/{trouble.replace(' ', '-')}": {"where": trouble} for trouble in ("open", "amend", "amend breaks", "close", "task")
+    }
     running = start(outputs={"stdout": {"format": "json"}, **outputs}, enrichers=enrichers)
     running.wait_for(lambda: len(running.values()) > 100, seconds=60)
     assert running.values() == list(range(len(running.values())))
@@ -266,6 +281,7 @@ def test_outputs_and_enrichers_that_hang(start: Start) -> None:
         "output slow/deliver-returns-false: returned bool, expected None",
         "output slow/deliver-raises: KeyError: 'bug'",
         "enricher helper/open of tiercel-trouble 1.0 cannot be opened (nothing within 10 s)",
+        "a task of a plugin, Helper.refresh, is ended: it blocked the asyncio loop for 5 s",
         "enricher helper/amend: nothing within 1 s; alerts go on without it",
         "enricher helper/amend-breaks: left NoneType, expected a dict as fields; alerts go on without it",
     ):
@@ -297,6 +313,29 @@ def test_a_source_that_fails(start: Start, folder: Path, where: str, missing: se
         assert "plugin quarantined: source ticks of tiercel-trouble 1.0 failed" in quarantined
         assert "plugin restored: source ticks of tiercel-trouble 1.0 is open again" in restored
     running.stopped(10)
+
+
+def test_a_source_that_cannot_be_opened_is_tried_again_and_the_sensor_is_not_ready(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    running = start(sources={"ticks": {"where": "open always"}}, endpoint={"port": port})
+    running.wait_for(lambda: len(running.reported()) >= 2)
+    assert "source ticks of tiercel-trouble 1.0 failed: OSError: no such queue" in running.reported()[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5)
+    assert caught.value.code == 503
+    parts = json.loads(caught.value.read())
+    assert (parts["outputs"], parts["source"]) == (True, False)
+    caught.value.close()
+    running.stopped(10)
+
+
+def test_a_stop_while_a_source_hangs_in_open(start: Start) -> None:
+    running = start(sources={"ticks": {"where": "open hangs"}})
+    time.sleep(3)
+    assert "source ticks: open has not ended; it is left behind" in running.stopped(20)
 
 
 def test_a_source_that_hangs_does_not_hold_up_the_stop(start: Start) -> None:

@@ -17,11 +17,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
+import os
 import signal
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
+from contextvars import Context
+from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "apart",
     "asked",
     "interrupt",
+    "task_factory",
     "within",
 ]
 
@@ -54,6 +59,8 @@ GRACE: Final = 1.0
 MAX_LEFT: Final = 16
 """Threads with calls that have not ended when they were interrupted; while there are so many, no other call gets a thread."""
 
+_CORE: Final = str(Path(__file__).parents[1]) + os.sep
+_log = logging.getLogger("tiercel.plugins")
 _left: list[threading.Thread] = []
 
 
@@ -179,6 +186,22 @@ async def asked(seconds: float, function: Callable[..., Coroutine[Any, Any, Any]
     value = task.result()
     if value is not None:  # False would be a failure that nobody notices
         raise WrongType(value, "None")
+
+
+def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, *, context: Context | None = None) -> asyncio.Task[Any]:
+    """For `asyncio.loop.set_task_factory`: tasks that a plugin starts may not block the loop either."""
+    code = getattr(coroutine, "cr_code", None)
+    if code is not None and not code.co_filename.startswith(_CORE):
+        coroutine = _unblocked(coroutine)
+    return asyncio.Task(coroutine, loop=loop, context=context)
+
+
+async def _unblocked(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await _driven(coroutine)
+    except Blocked as error:
+        _log.error("a task of a plugin, %s, is ended: it %s", getattr(coroutine, "__qualname__", coroutine), error)
+        raise
 
 
 async def _steps(function: Callable[..., Coroutine[Any, Any, Any]], arguments: tuple[Any, ...]) -> Any:

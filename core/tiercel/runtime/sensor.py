@@ -31,6 +31,7 @@ from tiercel.pipeline.delivery import Delivery, Receivers
 from tiercel.pipeline.detect import Detector
 from tiercel.pipeline.internal import InternalAlerts
 from tiercel.plugins.building import built
+from tiercel.plugins.calls import task_factory
 from tiercel.runtime import logs
 from tiercel.runtime.endpoint import Answer, Endpoint
 from tiercel.runtime.exposition import CONTENT_TYPE, expose
@@ -189,6 +190,7 @@ class Sensor:
             tiercel.UserError: source or an output cannot be opened.
         """
         loop = asyncio.get_running_loop()
+        loop.set_task_factory(task_factory)
         recorder: Recorder | None = None
         upkeep: Upkeep | None = None
         triggers: Triggers | None = None

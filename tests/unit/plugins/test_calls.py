@@ -252,3 +252,51 @@ async def test_what_is_no_coroutine_or_returns_something_is_of_the_wrong_type() 
         await asked(5, lambda: 7)  # type: ignore[arg-type,return-value]
     with pytest.raises(WrongType, match="returned bool, expected None"):
         await asked(5, says_no)
+
+
+@pytest.mark.parametrize("function", HANGING)
+@on_loop
+async def test_tasks_of_plugins_may_not_block_either(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, function: Callable[[], None]
+) -> None:  # fmt: skip
+    monkeypatch.setattr(calls, "STEP_SECONDS", 0.1)
+    asyncio.get_running_loop().set_task_factory(calls.task_factory)
+
+    async def works() -> int:
+        await asyncio.sleep(0.3)
+        return 7
+
+    async def refresh() -> None:
+        await asyncio.sleep(0)
+        function()
+
+    good, bad = asyncio.create_task(works()), asyncio.create_task(refresh())
+    began = time.monotonic()
+    with pytest.raises(Blocked):
+        await bad
+    assert await good == 7
+    assert time.monotonic() - began < 5
+    assert "a task of a plugin, test_tasks_of_plugins_may_not_block_either.<locals>.refresh, is ended: it blocked" in caplog.text
+
+
+@on_loop
+async def test_tasks_of_plugins_are_tasks_as_any() -> None:
+    asyncio.get_running_loop().set_task_factory(calls.task_factory)
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("x")
+
+    task = asyncio.create_task(forever(), name="mine")
+    await asyncio.sleep(0)
+    assert task.get_name() == "mine"
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(KeyError):
+        await asyncio.create_task(fails())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(forever(), 0.01)
