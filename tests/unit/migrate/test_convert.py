@@ -94,6 +94,21 @@ base_syscalls: {custom_set: [], repair: false}
 falco_libs: {thread_table_size: 262144, snaplen: 80}
 """
 """The options that Falco has, with the values that it comes with."""
+OLD = """\
+rules_file: [/etc/falco/falco_rules.yaml]
+load_plugins: [k8saudit, json]
+plugins: [{name: json, library_path: libjson.so}]
+outputs: {rate: 0, max_burst: 1000}
+priority: debug
+grpc: {enabled: false, bind_address: "unix:///run/falco/falco.sock", threadiness: 0}
+grpc_output: {enabled: false}
+stdout_output: {enabled: true}
+syscall_buf_size_preset: 4
+syscall_drop_failed_exit: false
+modern_bpf: {cpus_for_each_syscall_buffer: 2}
+metadata_download: {max_mb: 100, chunk_wait_us: 1000, watch_freq_sec: 1}
+"""
+"""Options that older versions had."""
 FULL = """\
 rules_files: [a.yaml, gone.yaml]
 rules: [{disable: {rule: "*"}}, {enable: {tag: network}}]
@@ -170,6 +185,12 @@ class TestConvert:
         assert set(notes(found)) == {
             "config_files.0", "rules_files.1", "rules_files.2", "syslog_output.enabled", "log_syslog", "syscall_event_timeouts",
         }  # fmt: skip
+
+    def test_what_older_versions_had(self, imported: Import) -> None:
+        found = imported(OLD, here=("/etc/falco/falco_rules.yaml",))
+        assert found.value["rules_files"] == ["/etc/falco/falco_rules.yaml"]
+        assert notes(found, Outcome.UNKNOWN) == {}
+        assert set(notes(found, Outcome.LOST)) == {"load_plugins.0", "load_plugins.1", "metadata_download", "outputs"}
 
     def test_everything(self, imported: Import, tmp_path: Path) -> None:
         found = imported(FULL, here=(f"{tmp_path}/a.yaml",))

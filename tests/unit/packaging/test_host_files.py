@@ -66,9 +66,10 @@ def test_tmpfiles_makes_the_directories(files: Path, tmp_path: Path, as_root: No
     for _ in range(2):
         done = run("systemd-tmpfiles", "--create", f"--root={root}", files / "systemd/tmpfiles.conf")
         assert (done.returncode, done.stderr) == (0, "")
-    made = {str(path.relative_to(root)): path.stat() for path in root.glob("*/**/tiercel")}
+    made = {str(path.relative_to(root)): path.stat() for pattern in ("*/**/tiercel", "etc/tiercel/*") for path in root.glob(pattern)}
     assert {name: (info.st_mode & 0o7777, info.st_uid) for name, info in made.items()} == {
-        "etc/tiercel": (0o755, 0), "var/log/tiercel": (0o755, 0), "var/cache/tiercel": (0o700, 0), "var/lib/tiercel": (0o700, uid)
+        "etc/tiercel": (0o755, 0), "etc/tiercel/rules.d": (0o755, 0), "var/log/tiercel": (0o755, 0),
+        "var/cache/tiercel": (0o700, 0), "var/lib/tiercel": (0o700, uid)
     }  # fmt: skip
 
 
