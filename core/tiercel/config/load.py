@@ -27,6 +27,8 @@ __all__ = ["FRAGMENTS", "ConfigText", "Look", "Validate", "examine", "load", "lo
 FRAGMENTS: Final = "config.d"
 """Directory beside the main file whose files go on with it."""
 MAX_FRAGMENTS: Final = 200
+MAX_TOTAL: Final = 2 * MAX_LENGTH
+"""Characters of all files together."""
 
 
 class Validate(Protocol):
@@ -81,6 +83,9 @@ def read(path: pathlib.Path | None, *, files: Files) -> ConfigText:
             texts.append((str(each), files.read(each, limit=MAX_LENGTH)))
         except (OSError, UnicodeDecodeError, UserError) as error:
             problems.append(Diagnostic(str(each), 0, 0, CODE, f"cannot be read: {why_unreadable(error)}"))
+        if sum(len(text) for _, text in texts) > MAX_TOTAL:
+            message = f"too large (expected at most {MAX_TOTAL:,} characters in all files together)"
+            raise ConfigError([Diagnostic(str(directory), 0, 0, CODE, message)])
     if problems:
         raise ConfigError(problems)
     if wanted[:1] == [main]:

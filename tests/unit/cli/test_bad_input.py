@@ -32,6 +32,14 @@ class TestFiles:
         (tmp_path / "c.yaml").write_text("priority: debug\n" + "# padding\n" * 1_000_000)
         assert only_error(run, "-c", "c.yaml") == "c.yaml: cannot be read: too large (expected at most 1,000,000 characters) [CONFIG]"
 
+    def test_a_hundred_megabytes_in_many_files(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "config.d").mkdir()
+        for number in range(100):
+            (tmp_path / f"config.d/{number}.yaml").write_text("# padding\n" * 99_999)
+        expected = f"{Path('config.d')}: too large (expected at most 2,000,000 characters in all files together) [CONFIG]"
+        (tmp_path / "c.yaml").touch()
+        assert only_error(run, "-c", "c.yaml") == expected
+
     def test_endless(self, run: Run) -> None:
         assert only_error(run, "-c", "/dev/zero") == "/dev/zero: cannot be read: too large (expected at most 1,000,000 characters) [CONFIG]"
 
