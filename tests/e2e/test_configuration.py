@@ -1,4 +1,4 @@
-"""A falco.yaml, imported by root, runs: its rules, its local rules on top, its file of alerts, and what it adds to them."""
+"""Rules from several places: a falco.yaml that root imports runs with all that it says, and rules of the host are found when they are written."""
 
 from __future__ import annotations
 
@@ -59,3 +59,18 @@ engine: {{kind: modern_ebpf}}
     running.stop()
     lines = [json.loads(line) for line in (folder / "alerts.json").read_text().splitlines()]
     assert [each["output"] for each in lines if each["rule"] in ("Imported", "Unwanted")] == [alert["output"]]
+
+
+def test_rules_of_the_host_come_into_force_when_they_are_written(folder: Path, sensor: Callable[..., Sensor]) -> None:
+    running = sensor(config="plugins: {deny: [rules]}\n")
+    (running.folder / "rules.d").mkdir()
+    (folder / "secret").write_text("x")
+    new = running.folder / "new"
+    new.write_text(RULES.replace("[nothing]", f"[{folder}/secret]"))
+    new.rename(running.folder / "rules.d/own.yaml")
+
+    def opened() -> bool:
+        (folder / "secret").read_text()
+        return any(alert["rule"] == "Imported" for alert in running.alerts)
+
+    running.wait_for(opened, "an alert of the new rule")
