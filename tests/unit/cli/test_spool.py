@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Run
-from tests.unit.spool.conftest import Lab, alert
+from tests.unit.spool.conftest import Lab, alert, hurry
 from tiercel.alert import Priority
 
 EVIL = "\x1b[2Jx\ny\udcff"
@@ -21,8 +21,9 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(state: Path, tmp_path: Path, run: Run) -> Iterator[Lab]:
+def lab(state: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A spool with three alerts: `one` has the first, and has refused another; `two` has none."""
+    hurry(monkeypatch)
     (tmp_path / "lab.yaml").write_text(f"sources: {{lab: }}\nstate_dir: {state}\n")
     made = Lab(state).start()
     one = made.attach("one")

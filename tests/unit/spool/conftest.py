@@ -12,6 +12,7 @@ import pytest
 
 from tiercel.alert import Alert, Priority
 from tiercel.config.spool import SpoolSettings
+from tiercel.spool import keeper, store
 from tiercel.spool.jobs import SpoolCounters
 from tiercel.spool.recent import Reader
 from tiercel.spool.store import Spool
@@ -77,6 +78,12 @@ class Lab:
     @property
     def counters(self) -> SpoolCounters:
         return self.spool.counters()
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool looks for requests, and what else there is to do, all the time."""
+    monkeypatch.setattr(keeper, "CHORES_PAUSE", 0.02)
+    monkeypatch.setattr(store, "IDLE", 0.02)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:

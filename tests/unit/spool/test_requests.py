@@ -7,14 +7,19 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.spool.conftest import Lab, alert
+from tests.unit.spool.conftest import Lab, alert, hurry
 from tiercel.spool import requests
 from tiercel.spool.database import NAME, Database
 from tiercel.spool.files import SpoolError
 from tiercel.spool.requests import Request, request, serve
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
 
 
 @pytest.fixture(params=["running", "stopped"])
@@ -147,6 +152,7 @@ def test_a_sensor_that_does_not_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch
     assert lab.counters.stored == 2
 
 
+@settings(max_examples=30)
 @given(
     st.one_of(
         st.text(),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.spool.conftest import alert
@@ -39,6 +39,7 @@ def test_nothing_is_lost(each: Alert) -> None:
     assert b"\n" not in body
 
 
+@settings(max_examples=30)
 @given(st.lists(alerts, max_size=20, unique_by=lambda each: each.id.encode(errors="backslashreplace")))
 def test_nothing_is_lost_in_the_database(tmp_path_factory: pytest.TempPathFactory, found: list[Alert]) -> None:
     database = Database(tmp_path_factory.mktemp("spool") / NAME, synchronous="OFF")
