@@ -1,4 +1,4 @@
-"""What the guard around a function of a plugin costs per call: the table of bench/README.md.
+"""What the guard around a function of a plugin costs per call: the tables of bench/README.md.
 
     /opt/tiercel/venv/bin/python bench/plugins.py [--rounds 101]
 
@@ -10,6 +10,7 @@ timing each call would need.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import time
 import timeit
@@ -18,8 +19,10 @@ from typing import Any
 
 from tiercel.engine.guard import MAX_FAILURES, FieldGuard
 from tiercel.fields import Field, FieldType
+from tiercel.plugins import calls
 
 CALLS = 50_000
+AWAITED = 500
 
 
 def guard_of(function: Callable[..., Any], *inputs: str) -> FieldGuard:
@@ -58,6 +61,48 @@ def in_quarantine() -> Callable[..., Any]:
     return call
 
 
+async def nothing() -> None:
+    return
+
+
+async def calls_of_components(rounds: int) -> None:
+    """Calls per batch, per start, or per alert: the second table."""
+    loop = asyncio.get_running_loop()
+
+    async def asked() -> None:
+        for _ in range(AWAITED):
+            await calls.asked(30, nothing)
+
+    async def bare() -> None:
+        for _ in range(AWAITED):
+            await nothing()
+
+    async def tasks() -> None:
+        for _ in range(AWAITED):
+            await loop.create_task(nothing())
+
+    async def microseconds(run: Callable[[], Any]) -> float:
+        begin = time.process_time()
+        await run()
+        return (time.process_time() - begin) / AWAITED * 1e6
+
+    async def within() -> None:
+        for _ in range(AWAITED):
+            calls.within(5, int)
+
+    print("\n| call of a component | us |\n|---|---|")
+    cases: list[tuple[str, Callable[[], Any]]] = [
+        ("`await nothing()`", bare),
+        ("the same as a task", tasks),
+        ("`deliver`, `open`, `close`: with limits", asked),
+        ("`from_config`, a hook, counters: with a limit", within),
+    ]
+    for name, run in cases:
+        values = [await microseconds(run) for _ in range(rounds)]
+        quartiles = statistics.quantiles(values, n=4)
+        print(f"| {name} | {quartiles[1]:.1f} [{quartiles[0]:.1f}, {quartiles[2]:.1f}] |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=101)
@@ -80,6 +125,7 @@ def main() -> None:
         middle = [statistics.median(values) for values in zip(*pairs, strict=True)]
         differences = statistics.quantiles([after - before for before, after in pairs], n=4)
         print(f"| {name} | {middle[0]:.0f} | {middle[1]:.0f} | **{differences[1]:.0f} [{differences[0]:.0f}, {differences[2]:.0f}]** |")
+    asyncio.run(calls_of_components(rounds))
     print(f"clock: {2 * statistics.median(nanoseconds(time.perf_counter) for _ in range(rounds)):.0f} ns")
 
 
