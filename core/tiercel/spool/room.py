@@ -5,6 +5,7 @@ What every output has goes first, then what some still wait for; of each the lea
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -56,8 +57,8 @@ class Room:
     def make(self, database: Database, size: int, *, delivered_only: bool = False) -> None:
         """Removes alerts of at least `size` bytes from the disk, inside a transaction."""
         done = self._delivered()
-        for low, high in ((-1, done),) if delivered_only else ((-1, done), (done, FOREVER)):
-            for priority in reversed(Priority):
+        for stretches in ([(-1, done)],) if delivered_only else ([(-1, done)], self._waiting(done)):
+            for priority, (low, high) in itertools.product(reversed(Priority), stretches):
                 while size > 0 and (found := database.oldest(priority, after=low, to=high, size=size)) is not None:
                     last, taken = found
                     self._leave_memory(lambda row: low < row.seq <= last and row.alert.priority == priority)  # noqa: B023  used at once
@@ -65,6 +66,20 @@ class Room:
                         self._lose(reader, database.count_priority(priority, max(low, position), last))
                     self._removed += database.remove(priority, after=low, to=last, size=taken)
                     size -= taken
+
+    def _waiting(self, done: int) -> list[tuple[int, int]]:
+        """The stretches of numbers behind `done` without those that outputs have taken and may not have yet.
+
+        Were those removed, nobody would know after a kill that they are missing. There are only a few of them for each output.
+        """
+        with self._lock:
+            taken = sorted((reader.cursor, reader.position) for reader in self._readers.values() if reader.taken)
+        stretches, low = [], done
+        for first, last in taken:
+            if first > low:
+                stretches.append((low, first))
+            low = max(low, last)
+        return [*stretches, (low, FOREVER)]
 
     def age(self, database: Database, before: int) -> None:
         """Removes the oldest alerts with numbers below `before` from the disk, not too many at once, inside a transaction."""

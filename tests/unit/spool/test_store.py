@@ -126,6 +126,22 @@ class TestTooMany:
         assert "the spool is full" in message
         assert "of output slow" in message
 
+    def test_what_an_output_is_being_given_stays(self, lab: Lab) -> None:
+        """It may still be needed: after a kill nobody would know that it was there."""
+        slow, other = lab.start(max_bytes=MIB).attach("slow"), lab.attach("other")
+        for number in range(200):
+            lab.put(alert(f"{number}", size=10_000))
+            if number == 20:
+                assert lab.take(other) == [f"{number}" for number in range(21)]
+                assert len(lab.spool.take(slow, 20).rows) == 20  # type: ignore[union-attr]
+        lost = slow.evicted
+        assert lab.counters.evicted == lost > 80
+        assert slow.behind == 200 - lost
+        lab.stop()  # as a kill, for what is in delivery
+        slow = lab.start(max_bytes=MIB).attach("slow")
+        assert slow.behind == 200 - lost
+        assert lab.take_all(slow)[:20] == [f"{number}" for number in range(20)]
+
     def test_what_was_evicted_is_remembered(self, lab: Lab) -> None:
         slow = lab.start(max_bytes=MIB).attach("slow")
         lab.put(*(alert(size=10_000) for _ in range(200)))
