@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -258,7 +259,9 @@ def test_bar_on_a_terminal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("sys.stderr", terminal)
         assert len(run("[bold]capture", "-r", "rules.yaml").out.splitlines()) == 4
         terminal.flush()
-        shown = os.read(ours, 1 << 16).decode()
+        shown = ""
+        while "100%" not in shown and select.select([ours], [], [], 5)[0]:  # the kernel hands it over in parts
+            shown += os.read(ours, 1 << 16).decode(errors="replace")
     os.close(ours)
     assert "[bold]capture" in shown
     assert "100%" in shown
