@@ -7,6 +7,7 @@ machine, and fails when the environment says ``CI=true``: a green run there has 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,6 +69,17 @@ def live_kernel(as_root: None) -> None:
     """This process may load BPF programs. Every test with the marker `live` asks for it."""
     if not Path("/sys/kernel/btf/vmlinux").is_file():
         lacking("the kernel has no BTF (/sys/kernel/btf/vmlinux)")
+
+
+@pytest.fixture
+def public_path(tmp_path: Path) -> Path:
+    """`tmp_path`, for other users too: pytest keeps it and the directories above it for itself."""
+    top = Path(tempfile.gettempdir())
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory == top or not directory.is_relative_to(top):
+            break
+        directory.chmod(0o755)
+    return tmp_path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,11 +11,9 @@ import pytest
 
 
 @pytest.fixture
-def environment(repository: Path, tmp_path: Path) -> Path:
+def environment(repository: Path, public_path: Path) -> Path:
     """A virtual environment's skeleton that everybody may read, with a Python that prints its arguments one a line."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
-    venv = tmp_path / "a venv"
+    venv = public_path / "a venv"
     supervisor = venv / "lib/python3.11/site-packages/tiercel_supervisor"
     supervisor.mkdir(parents=True)
     (supervisor / "__main__.py").touch()

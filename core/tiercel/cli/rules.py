@@ -137,12 +137,12 @@ class _Counted:
 
 
 def _counted(path: Path | None, explanation: Explanation, session: Session) -> _Counted | None:
-    """Counters from the file that a sensor writes; None if no file was named and no sensor has written one.
+    """Counters from the file that a sensor writes; None if no file was named and no sensor has written one, or one has only begun to.
 
     Raises:
         tiercel.UserError: the named file is missing, or holds no counters.
     """
-    if path is None and not COUNTERS.exists():
+    if path is None and not (COUNTERS.exists() and COUNTERS.stat().st_size):
         return None
     path = path or COUNTERS
     wanted = {name for each in explanation.types for name in each.event_types}

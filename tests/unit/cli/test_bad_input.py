@@ -141,18 +141,16 @@ def _as_nobody(connection: Connection, arguments: list[str], setting: Setting) -
 
 
 def test_nobody_may_check_and_is_told_of_secrets_that_only_root_can_read(
-    everything: Setting, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_root: None
+    everything: Setting, public_path: Path, capsys: pytest.CaptureFixture[str], as_root: None
 ) -> None:
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
-    (tmp_path / "secret").write_text("hunter2")
-    (tmp_path / "secret").chmod(0o600)
-    secret = f"file:{tmp_path}/secret"
-    (tmp_path / "c.yaml").write_text(
+    (public_path / "secret").write_text("hunter2")
+    (public_path / "secret").chmod(0o600)
+    secret = f"file:{public_path}/secret"
+    (public_path / "c.yaml").write_text(
         f"outputs:\n  http: {{url: 'env:LAB_URL', bearer_token: '{secret}'}}\n  file: {{grant: a}}\n  syslog: {{}}\n"
         "grants: {a: {path: /root/alerts, mode: append}}\nrules_files: [bundle:tiercel]\n"
     )
-    arguments = ["check", "-c", str(tmp_path / "c.yaml"), "-o", "outputs.http.url=plain:http://receiver.example/"]
+    arguments = ["check", "-c", str(public_path / "c.yaml"), "-o", "outputs.http.url=plain:http://receiver.example/"]
     assert main(arguments, setting=everything) == 0  # and imports what nobody may not be able to read
     capsys.readouterr()
     ours, theirs = multiprocessing.Pipe()
@@ -161,6 +159,6 @@ def test_nobody_may_check_and_is_told_of_secrets_that_only_root_can_read(
     child.join(60)
     code, said = ours.recv()
     warning = f"warning: outputs.http: bearer_token: {secret}: cannot be read: Permission denied; a grant of mode read has root open it"
-    assert f"{tmp_path}/c.yaml:2:3: {warning} [CONFIG]" in said.splitlines()
+    assert f"{public_path}/c.yaml:2:3: {warning} [CONFIG]" in said.splitlines()
     assert (code, said.splitlines()[-1].endswith(" rules would run")) == (0, True)
     assert "hunter2" not in said

@@ -291,6 +291,9 @@ class TestExplain:
     def test_counters_of_a_running_sensor(self, run: Run, rules: Path, tmp_path: Path) -> None:
         (tmp_path / "no-sensor.json").write_text('{"time": 5, "rules": {}, "types": {}}')
         assert "counted until" in run("rules", "explain", "First", "-r", str(rules)).out
+        (tmp_path / "no-sensor.json").write_text("")  # it has just begun
+        done = run("rules", "explain", "First", "-r", str(rules))
+        assert (done.code, "counted until" in done.out) == (0, False)
 
     @pytest.mark.parametrize(
         ("content", "message"), [(None, "cannot be read: No such file"), ("{}", "holds no counters"), ("x", "holds no")]
