@@ -24,8 +24,8 @@ DEFAULT_GRANTS: Final = ("ebpf",)
 STARTS_PER_MINUTE: Final = 30
 STAGES: Final = "stages."
 """Prefix of descriptors of program arrays, which the kernel empties when the last is closed: programs that have begun still look there."""
-RETIRE_SECONDS: Final = 1.0
-"""Longer than a program that has begun can still run."""
+RETIRE_SECONDS: Final = 60.0
+"""Longer than a program that has begun can still run, even where its processor is taken away in the middle of it (virtual machines)."""
 COMMIT_SECONDS: Final = 5.0
 
 

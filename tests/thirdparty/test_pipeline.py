@@ -48,7 +48,7 @@ class Running:
     """``tiercel run`` as a user without privilege."""
 
     def __init__(self, installation: Installation, folder: Path, *options: str | Path) -> None:
-        self.folder = folder
+        self.installation, self.folder = installation, folder
         self.out = folder / "out"
         self.log = folder / "log"
         self.out.mkdir(exist_ok=True)

@@ -41,7 +41,7 @@ def between(old: Config, new: Config, old_rules: Sequence[Rule], new_rules: Sequ
         yield "rules: in another order"
     for section in SECTIONS:
         yield from _compared(section, _with_core(old, section), _with_core(new, section))
-    others = (f.name for f in dataclasses.fields(new) if f.name not in (*SECTIONS, *OF_RULES, *FIXED, "delivery", "file"))
+    others = (f.name for f in dataclasses.fields(new) if f.compare and f.name not in (*SECTIONS, *OF_RULES, *FIXED, "delivery", "file"))
     changed = [name for name in others if getattr(old, name) != getattr(new, name)]
     if changed:
         yield f"configuration: {', '.join(changed)}"

@@ -6,24 +6,25 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiercel.config import build
 from tiercel.config.coverage import BLIND
 from tiercel.config.files import absolute
-from tiercel.config.load import FRAGMENTS, load, read
+from tiercel.config.load import FRAGMENTS, ConfigText, load, read
 from tiercel.config.model import DEFAULT_FILE, Config, RunOptions, override
 from tiercel.config.rules import configured, load_rules, rule_paths, rule_texts, running
 from tiercel.config.validate import apart
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import Plan
 from tiercel.engine.planner import build as plan_rules
-from tiercel.errors import ConfigError
+from tiercel.errors import ConfigError, Diagnostic
 from tiercel.runtime.changes import as_before
 from tiercel.runtime.paths import resolved
 
 if TYPE_CHECKING:
     from tiercel.components.source import Source
+    from tiercel.config.document import Document
     from tiercel.config.files import Files
     from tiercel.plan import SourcePlan
     from tiercel.plugins import PluginHost
@@ -45,6 +46,7 @@ class Generation:
         source: its class.
         plan: the rules, planned.
         paths: literal paths of rules that lead elsewhere on this host -> where.
+        texts: the files of the configuration.
         files: what it was read from: files, and directories whose files belong to it; some of them may not exist.
         notes: what the user should know, one line each.
     """
@@ -57,6 +59,7 @@ class Generation:
     source: type[Source]
     plan: Plan
     paths: Mapping[str, str]
+    texts: ConfigText
     files: tuple[Path, ...]
     notes: tuple[str, ...]
 
@@ -82,8 +85,9 @@ def prepare(options: RunOptions, *, number: int, files: Files, before: Generatio
     Raises:
         tiercel.UserError: any of them is not valid; with all problems.
     """
-    known = None if before is None else before.plugins
-    config, plugins = load(*read(options.config_file, files=files), validate=apart, options=options.options, plugins=known)
+    texts = read(options.config_file, files=files)
+    known, validate = (None, apart) if before is None else (before.plugins, apart if texts != before.texts else _valid_before)
+    config, plugins = load(*texts, validate=validate, options=options.options, plugins=known)
     config = override(config, options)
     kept: tuple[str, ...] = ()
     if before is not None:
@@ -96,7 +100,13 @@ def prepare(options: RunOptions, *, number: int, files: Files, before: Generatio
     resolved.cache_clear()  # links may lead elsewhere by now
     plan = _planned(rules, plugins, source, number=number, everything=options.capture_all, paths=paths)
     notes = (*kept, *_notes(loaded, rules))
-    return Generation(number, config, plugins, rules, source_id, source, plan, paths, _files(options, config), notes)
+    return Generation(number, config, plugins, rules, source_id, source, plan, paths, texts, _files(options, config), notes)
+
+
+def _valid_before(document: Document, schema: Mapping[str, Any], *, hints: Mapping[str, str]) -> list[Diagnostic]:
+    """The same texts were valid by the same plugins' schemas: a child that finds that again takes most of the time of a reload."""
+    del document, schema, hints
+    return []
 
 
 def _files(options: RunOptions, config: Config) -> tuple[Path, ...]:

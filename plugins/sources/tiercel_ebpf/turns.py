@@ -12,8 +12,9 @@ from typing import Final
 
 __all__ = ["UNDER_WAY", "Turns"]
 
-UNDER_WAY: Final = 1.0
-"""Seconds after a switch in which a call that began before it may still write its record: far more than a program can run."""
+UNDER_WAY: Final = 10.0
+"""Seconds after a switch in which a call that began before it may still write its record: a program runs for microseconds, but its
+processor may be taken away in the middle of it (virtual machines)."""
 
 Record = tuple[int, bytes]
 

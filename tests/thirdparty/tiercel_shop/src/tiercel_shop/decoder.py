@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tiercel import Decoder, RawBatch, SourcePlan, Stability
+from tiercel import Decoder, RawBatch, Replan, SourcePlan, Stability
 
 __all__ = ["OrderDecoder"]
 
@@ -34,6 +34,9 @@ class OrderDecoder(Decoder):
         self._order = Order()
         self._order.number = 0
         self._malformed = 0
+
+    def replan(self, plan: SourcePlan) -> Replan:
+        return Replan(commit=lambda: None)
 
     def decode(self, batch: RawBatch) -> Iterator[Order]:
         order = self._order

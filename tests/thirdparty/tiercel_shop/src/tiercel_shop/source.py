@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tiercel import Context, RawBatch, Source, SourcePlan, Stability
+from tiercel import Context, RawBatch, Replan, Source, SourcePlan, Stability
 
 __all__ = ["Queue"]
 
@@ -47,6 +47,9 @@ class Queue(Source):
 
     def open(self, plan: SourcePlan) -> None:
         self._stop = os.pipe()
+
+    def replan(self, plan: SourcePlan) -> Replan:
+        return Replan(commit=lambda: None)  # all orders come, whatever the rules are
 
     @property
     def origin(self) -> str:
