@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -263,8 +263,15 @@ class Database:
             "DELETE FROM memory WHERE output = ? AND key = ?", [(output, key) for key, value in changes.items() if value is None]
         )
 
-    def forget_outputs(self, before: int) -> None:
-        """Forgets outputs that were not used since then (microseconds)."""
+    def forget_outputs(self, before: int, *, used: Iterable[str], now: int) -> None:
+        """Forgets outputs that were not used since a time (microseconds).
+
+        Args:
+            before: the time.
+            used: those that are in use now.
+            now: that is when they were used last.
+        """
+        self._connection.executemany("UPDATE outputs SET used = ? WHERE id = ?", [(now, output) for output in used])
         self._connection.execute("DELETE FROM memory WHERE output IN (SELECT id FROM outputs WHERE used < ?)", (before,))
         self._connection.execute("DELETE FROM outputs WHERE used < ?", (before,))
 

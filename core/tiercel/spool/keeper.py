@@ -307,7 +307,8 @@ class Keeper:
             if now >= self._next_trim:
                 self._next_trim = now + TRIM_PAUSE
                 database.trim_dead(before=horizon, max_bytes=self._settings.max_bytes // DEAD_SHARE)
-                database.forget_outputs(horizon)
+                with database.transaction():
+                    database.forget_outputs(horizon, used=self.places.readers, now=_now())
             return self._serve(database)
         except ERRORS as error:
             self._undo()

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.spool.conftest import Lab, alert
+from tests.unit.spool.conftest import Lab, alert, hurry, wait_for
 from tiercel.alert import Priority
-from tiercel.spool import recent
+from tiercel.spool import keeper, recent
 
 MIB = 1 << 20
 
@@ -27,6 +27,27 @@ def test_a_new_output_begins_behind_the_last_alert(lab: Lab) -> None:
     reader = lab.attach("two")
     lab.put(alert("b"))
     assert lab.take_all(reader) == ["b"]
+
+
+def test_an_output_at_work_is_not_forgotten_however_quiet_it_is(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+    monkeypatch.setattr(keeper, "TRIM_PAUSE", 0.02)
+    lab.start().attach("gone")
+    lab.spool.detach(lab.attach("gone")).result(5)
+    lab.attach("quiet")
+    database = lab.spool._disk.database
+    assert database is not None
+
+    def outputs() -> list[str]:
+        return [name for (name,) in lab.spool.call(lambda: database._connection.execute("SELECT id FROM outputs").fetchall()).result(5)]
+
+    assert sorted(outputs()) == ["gone", "quiet"]
+    lab.spool.call(lambda: database._connection.execute("UPDATE outputs SET used = 0")).result(5)
+    wait_for(lambda: "gone" not in outputs())
+    assert outputs() == ["quiet"]
+    lab.put(alert("a"))
+    lab.stop()
+    assert lab.start().attach("quiet").behind == 1
 
 
 def test_an_output_far_behind_reads_from_the_disk_in_order(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
