@@ -33,7 +33,7 @@ from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
 from tiercel.pipeline import detect, enriching, lanes
 from tiercel.plugins import PluginHost, calls
-from tiercel.runtime import supply
+from tiercel.runtime import reload, supply
 from tiercel.testing.outputs import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -365,6 +365,7 @@ LIFE = ROOT / "docs/plugin-life.md"
         ("| `Output.close`, `Enricher.close` |", [lanes.CLOSE_SECONDS]),
         ("| `Output.close`, `Enricher.close` |", [enriching.CLOSE_SECONDS]),
         ("| `Source.open`, `Decoder.open` |", [supply.OPEN_SECONDS]),
+        ("| `Source.replan`, `Decoder.replan` |", [reload.REPLAN_SECONDS]),
         ("| `Source.read` |", [supply.READ_SECONDS]),
         ("| `Source.close` |", [supply.CLOSE_SECONDS]),
         ("| field |", [guard.FIRST_PAUSE]),

@@ -107,7 +107,7 @@ class Detector:
         self.beat = time.monotonic()
         """When the last batch was taken, an empty one included."""
         self.reading: float | None = None
-        """Since when the source has been asked for a batch, or told that one is safe; None if it is not."""
+        """Since when the source has been asked for a batch, told that one is safe, or to change its plan; None if it is not."""
         self.broken = 0
         """Batches whose rest was given up."""
 
@@ -262,11 +262,15 @@ class Detector:
         if swap.of is not self._source:
             self._refuse(swap, "the source was opened anew meanwhile; try again")
             return
+        self.reading = time.monotonic()
         try:
             swap.source.commit()
-        except Exception as e:  # noqa: BLE001  whoever asked for it has to know; what was in force goes on
+        except (Exception, Overdue) as e:  # whoever asked for it has to know; what was in force goes on
             swap.decoder.discard()
-            swap.done.set_exception(e)
+            late = isinstance(e, Overdue)
+            swap.done.set_exception(UserError("the source did not put another plan in force in time; it is opened anew") if late else e)
+            if late:
+                raise
             return
         with self._lock:
             self._plan, self._engine = swap.plan, swap.engine

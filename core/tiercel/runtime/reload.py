@@ -15,30 +15,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tiercel.errors import UserError
+from tiercel.components.source import Replan
+from tiercel.errors import PluginError, UserError
 from tiercel.pipeline.detect import Swap
+from tiercel.plugins.calls import WrongType, within
+from tiercel.plugins.hooks import describe
 from tiercel.runtime.changes import between, same_judgement
 from tiercel.runtime.generation import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tiercel.components.source import Decoder, Replan, Source
+    from tiercel.components.source import Decoder, Source
     from tiercel.config.files import Files
     from tiercel.config.model import Config, RunOptions
     from tiercel.pipeline.delivery import Delivery, Receivers
     from tiercel.pipeline.detect import Detector
     from tiercel.pipeline.internal import InternalAlerts
+    from tiercel.plan import SourcePlan
     from tiercel.runtime.endpoint import Endpoint
     from tiercel.runtime.generation import Generation
 
-__all__ = ["Outcome", "ReloadCounters", "Reloader"]
+__all__ = ["Outcome", "ReloadCounters", "Reloader", "replanned"]
 
 FAILED: Final = "Tiercel internal: reload failed"
 DONE: Final = "Tiercel internal: reloaded"
 MAX_LINES: Final = 20
 """Of an alert."""
 
+REPLAN_SECONDS: Final = 60.0
+"""For `Source.replan` and `Decoder.replan`, which may compile and load a program."""
 CLOCKS: Final = 0.02
 """Seconds that the time of a change in a file may be behind: the kernel takes that of its last tick."""
 
@@ -228,9 +234,9 @@ class Reloader:
         """What source and decoder need for the plan, beside what they have in force; not on the loop."""
         sensor, plan = self._sensor, generation.source_plan
         of = sensor.source
-        source = _supported(of.replan(plan), f"source {generation.source_id}")
+        source = replanned(f"source {generation.source_id}", of, plan)
         try:
-            decoder = _supported(sensor.decoder.replan(plan), f"decoder {type(sensor.decoder).name}")
+            decoder = replanned(f"decoder {type(sensor.decoder).name}", sensor.decoder, plan)
         except BaseException:
             source.discard()
             raise
@@ -272,8 +278,28 @@ def _judged_alike(one: Generation, other: Generation) -> bool:
     return one.config.rule_matching == other.config.rule_matching and one.paths == other.paths and same_judgement(one.rules, other.rules)
 
 
-def _supported(replan: Replan | None, what: str) -> Replan:
-    if replan is None:
-        msg = f"{what}: cannot take other rules while it runs; restart the sensor for them"
+def replanned(who: str, part: Source | Decoder, plan: SourcePlan) -> Replan:
+    """What puts another plan in force.
+
+    Args:
+        who: the component, for messages.
+        part: the component.
+        plan: the plan.
+
+    Raises:
+        tiercel.UserError: it needs a restart for another plan, or cannot prepare this one.
+        tiercel.PluginError: it raised something else, returned something else, or took too long.
+    """
+    try:
+        found: object = within(REPLAN_SECONDS, part.replan, plan)
+        if found is not None and not isinstance(found, Replan):
+            raise WrongType(found, "a tiercel.Replan or None")
+    except UserError:
+        raise
+    except Exception as error:
+        msg = f"{who}: replan failed: {describe(error)}"
+        raise PluginError(msg) from error
+    if found is None:
+        msg = f"{who}: cannot take other rules while it runs; restart the sensor for them"
         raise UserError(msg)
-    return replan
+    return found

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tiercel.components.source import Decoder, Source
+from tiercel.components.source import Decoder, Replan, Source
 from tiercel.engine.engine import RuleCounters
 from tiercel.errors import UserError
 from tiercel.event import RawBatch
 from tiercel.pipeline.acks import Acks
-from tiercel.pipeline.detect import MAX_BROKEN, Detector
+from tiercel.pipeline.detect import MAX_BROKEN, Detector, Swap
 from tiercel.runtime import supply
 from tiercel.runtime.supply import Supply
 
@@ -126,7 +126,7 @@ class LabSource(Source):
 
     def read(self, timeout: float) -> Any:
         if not self.lab.todo:
-            self.stopped.wait(timeout)
+            self.stopped.wait(min(timeout, 0.05))
             return None if self.stopped.is_set() else RawBatch("lab", [])
         found = happen(self.lab.todo.pop(0))
         if not isinstance(found, int | list):
@@ -236,6 +236,32 @@ def test_a_read_that_hangs_is_interrupted() -> None:
     stop_after(lab, lambda: len(lab.alerts) == 2)
     assert lab.supply.counters.restarts == 1
     assert "read has not returned for" in lab.reports[0]
+
+
+def test_a_change_of_plan_that_hangs_is_interrupted_and_who_asked_is_told() -> None:
+    def spin() -> None:
+        while True:
+            time.sleep(0.01)
+
+    lab = Lab(1)
+    discarded: list[str] = []
+
+    def changing() -> bool:
+        if not lab.alerts:
+            return False
+        if not swaps:
+            replan = Replan(spin), Replan(lambda: None, lambda: discarded.append("decoder"))
+            swaps.append(Swap(lab.supply.source, Plan(), Engine("x"), *replan))  # type: ignore[arg-type]
+            lab.detector.swap(swaps[0])
+            lab.todo.append(2)
+        return len(lab.alerts) == 2
+
+    swaps: list[Swap] = []
+    stop_after(lab, changing)
+    assert discarded == ["decoder"]
+    with pytest.raises(UserError, match="did not put another plan in force in time"):
+        swaps[0].done.result(0)
+    assert lab.supply.counters.restarts == 1
 
 
 @pytest.mark.parametrize("where", ["read", "open", "stop", "close"])
