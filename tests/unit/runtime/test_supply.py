@@ -99,6 +99,7 @@ class Lab:
                 source, self.supply.decoder, Plan(), Engine(source.origin), acks=acks, submit=submit, broke=self.supply.broke,  # type: ignore[arg-type]
             )  # fmt: skip
             await self.supply.run(self.detector, Engine)  # type: ignore[arg-type]
+            assert await asyncio.to_thread(acks.settle, 5)
         self.supply.close()
 
 
