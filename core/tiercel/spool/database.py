@@ -230,7 +230,10 @@ class Database:
         return self._connection.execute("DELETE FROM alerts WHERE seq <= ?", (to,)).rowcount
 
     def remove_before(self, seq: int) -> int:
-        """Removes all alerts below a number; how many."""
+        """Removes all alerts below a number; how many. Outputs that wait for them have lost them."""
+        self._connection.execute(
+            "UPDATE outputs SET evicted = evicted + (SELECT count(*) FROM alerts WHERE alerts.seq > outputs.seq AND alerts.seq < ?)", (seq,)
+        )
         count = self._connection.execute("DELETE FROM alerts WHERE seq < ?", (seq,)).rowcount
         self.total = self._connection.execute("SELECT coalesce(sum(size), 0) FROM alerts INDEXED BY alerts_by_priority").fetchone()[0]
         return count

@@ -163,7 +163,9 @@ class Places:
             with self._lock:
                 if place is not None and (removed or place != reader.cursor):
                     reader.move(place)
-                reader.behind, reader.again = database.count(reader.cursor), database.count_again(reader.name)
+                before, reader.behind = reader.behind, database.count(reader.cursor)
+                reader.evicted += max(0, before - reader.behind)  # the request has noted it
+                reader.again = database.count_again(reader.name)
         if removed:
             with self._lock:
                 self._recent.restart([], last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.unit.spool.conftest import Lab, alert, hurry
 from tiercel.spool import requests
 from tiercel.spool.database import NAME, Database
 from tiercel.spool.files import SpoolError
+from tiercel.spool.query import Viewer
 from tiercel.spool.requests import Request, request, serve
 
 
@@ -36,6 +38,13 @@ def ask(lab: Lab, wanted: Request, *, running: bool) -> int:
     if not running:
         lab.start()
     return count
+
+
+def evicted(lab: Lab) -> dict[str, int]:
+    """Output -> the alerts that were removed before it had them."""
+    assert lab.folder is not None
+    with contextlib.closing(Viewer(lab.folder)) as viewer:
+        return {place.output: place.evicted for place in viewer.places()}
 
 
 def test_an_output_gets_everything_since_a_time_again(lab: Lab, *, running: bool) -> None:
@@ -66,6 +75,8 @@ def test_what_waits_for_an_output_is_given_up(lab: Lab, *, running: bool) -> Non
     assert ask(lab, Request("purge waiting", "one"), running=running) == 2
     one, two = (one, two) if running else (lab.attach("one"), lab.attach("two"))
     assert (one.behind, two.behind) == (0, 2)
+    assert evicted(lab) == {"one": 2, "two": 0}
+    assert (one.evicted, two.evicted) == ((2, 0) if running else (0, 0))  # of this run
     assert lab.take_all(one) == []
     assert lab.take_all(two) == ["a", "b"]
 
@@ -76,6 +87,8 @@ def test_alerts_are_removed(lab: Lab, *, running: bool) -> None:
     assert ask(lab, Request("purge alerts"), running=running) == 2
     one = one if running else lab.attach("one")
     assert (one.behind, lab.counters.bytes) == (0, 0)
+    assert evicted(lab) == {"one": 2}
+    assert one.evicted == (2 if running else 0)
     lab.put(alert("c"))
     assert lab.take_all(one) == ["c"]
     lab.stop()
