@@ -5,6 +5,7 @@ raw batch -> events -> verdicts for the source, alerts for the outputs -> acknow
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from tiercel.alert import Alert
 from tiercel.engine.engine import FieldFailures, RuleCounters
 from tiercel.errors import UserError
 from tiercel.event import RawBatch
-from tiercel.plugins.calls import Late, Overdue, WrongType
+from tiercel.plugins.calls import Late, Overdue, WrongType, within
 
 if TYPE_CHECKING:
     from tiercel.components.source import Decoder, Replan, Source
@@ -28,6 +29,8 @@ __all__ = ["Detector", "PartFailed", "Swap"]
 
 IDLE: Final = 1.0
 """Longest wait for records, seconds."""
+WAKE_SECONDS: Final = 1.0
+"""For `Source.wake`."""
 MAX_BROKEN: Final = 5
 """Batches in a row that a decoder may break on before it counts as broken itself."""
 
@@ -148,11 +151,14 @@ class Detector:
     def swap(self, swap: Swap) -> None:
         """Has the detect thread put another plan in force between two batches. Callable from any thread, one swap at a time."""
         with self._lock:
-            if not self._ended:
+            source, ended = self._source, self._ended
+            if not ended:
                 self._next = swap
-                self._source.wake()
-                return
-        self._refuse(swap)
+        if ended:
+            self._refuse(swap)
+            return
+        with contextlib.suppress(Exception):  # without it, the change comes after the longest wait for records
+            within(WAKE_SECONDS, source.wake)
 
     def resume(self, source: Source, decoder: Decoder, engine: Engine) -> None:
         """Takes another source and decoder, opened with `plan`, and an engine for them; `run` may then be called again."""

@@ -14,6 +14,7 @@ from tiercel.components.source import Decoder, Replan, Source
 from tiercel.engine.engine import RuleCounters
 from tiercel.errors import UserError
 from tiercel.event import RawBatch
+from tiercel.pipeline import detect
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.detect import MAX_BROKEN, Detector, Swap
 from tiercel.runtime import supply
@@ -237,6 +238,26 @@ def test_a_read_that_hangs_is_interrupted() -> None:
     stop_after(lab, lambda: len(lab.alerts) == 2)
     assert lab.supply.counters.restarts == 1
     assert "read has not returned for" in lab.reports[0]
+
+
+@pytest.mark.parametrize("wake", [hang, lambda: 1 // 0])
+def test_a_change_of_plan_comes_without_a_wake_up_too(wake: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "WAKE_SECONDS", 0.1)
+    monkeypatch.setattr(LabSource, "wake", lambda self: wake())
+    lab = Lab(1)
+    swaps: list[Swap] = []
+
+    def changed() -> bool:
+        if lab.alerts and not swaps:
+            replan = Replan(lambda: None), Replan(lambda: None)
+            swaps.append(Swap(lab.supply.source, Plan(), Engine("x"), *replan))  # type: ignore[arg-type]
+            lab.detector.swap(swaps[0])
+            lab.todo.append(2)
+        return len(lab.alerts) == 2
+
+    stop_after(lab, changed)
+    assert swaps[0].done.result(0) is None
+    assert lab.supply.counters.restarts == 0
 
 
 def test_a_change_of_plan_that_hangs_is_interrupted_and_who_asked_is_told() -> None:
