@@ -137,3 +137,14 @@ def test_nobody_there(installation: Any, tmp_path: Path) -> None:
     done = installation.tiercel("reload", "-o", f"state_dir={tmp_path}")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"tiercel: {tmp_path}/control: no running sensor listens there (No such file or directory)\n"
+
+
+def test_a_source_that_cannot_take_other_rules_is_named(run: Start, folder: Path, queue: Queue) -> None:
+    package = run.installation.plugins / "tiercel_shop" / "source.py"  # type: ignore[attr-defined]
+    package.write_text(package.read_text().replace("return Replan(", "return None and Replan("))
+    running = run()
+    replace(folder / "rules.yaml", BUYS)
+    running.said("source shop/berlin: cannot take other rules while it runs; restart the sensor for them")
+    assert "reload failed, generation 1 stays in force" in running.text()
+    queue.put(order("carla", price=200_000))
+    running.expect("Large order")
