@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -197,12 +198,23 @@ async def test_other_files_from_now_on(tmp_path: Path) -> None:
 
 
 @asynchronous
-async def test_a_directory_that_may_not_be_read_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    (tmp_path / "closed").mkdir(mode=0o311)
+async def test_a_directory_that_may_not_be_read_is_told_once(as_nobody: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        async with watching(tmp_path / "closed" / "a.yaml") as seen:
-            (tmp_path / "closed" / "a.yaml").touch()
+        async with watching(as_nobody / "closed" / "a.yaml") as seen:
+            (as_nobody / "other").touch()
             await seen.never()
-    assert caplog.text.count("not watched") == 1
+    assert caplog.text.count(f"{as_nobody}/closed: Permission denied: not watched; after a change there, use tiercel reload or SIGHUP") == 1
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[Path]:
+    """A directory with one in it that may not be listed; root's tests go on as somebody else."""
+    user, other = os.geteuid(), 65534
+    with tempfile.TemporaryDirectory(prefix="tiercel-watch-", dir="/tmp") as path:
+        folder = Path(path)
+        folder.chmod(0o777)
+        (folder / "closed").mkdir(mode=0o311)
+        if user == 0:
+            os.seteuid(other)
+        yield folder
+        os.seteuid(user)
