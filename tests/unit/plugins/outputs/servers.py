@@ -38,6 +38,14 @@ def until(condition: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
     return found
 
 
+def dead(pid: int) -> bool:
+    """Whether a process has ended; nobody may have waited for it yet. A killed one can still read before, and write nothing."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def program(name: str) -> str:
     """Path of a program that script/setup --dev installs."""
     found = which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.outputs.servers import Authority, Identity, Rsyslog, WebServer, rsyslog, until
+from tests.unit.plugins.outputs.servers import Authority, Identity, Rsyslog, WebServer, dead, rsyslog, until
 from tiercel import Output
 from tiercel.testing.outputs import CHECKS, Destination, run
 from tiercel_file import File
@@ -87,9 +87,7 @@ def kept_program(directory: Path) -> Iterator[Destination]:
         pid = int((directory / "pid").read_text())
         until(lambda: len(lines(directory / "out")) == 20)
         os.kill(pid, signal.SIGKILL)
-        until(
-            lambda: not (stat := Path(f"/proc/{pid}/stat")).exists() or ") Z " in stat.read_text()
-        )  # it could still read, and write nothing
+        until(lambda: dead(pid))
 
     config = {"command": [script(directory, "echo $$ >pid; exec cat >>out")], "keep_alive": True}
     yield Destination(config=config, received=lambda: lines(directory / "out"), stop=stop, start=(directory / "down").unlink)
