@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.outputs.servers import until
+from tests.unit.plugins.outputs.servers import dead, until
 from tests.unit.plugins.outputs.support import Granting, Numbers, alert
 from tiercel import Context, Permanent, Retry, UserError
 from tiercel.config.schema import with_defaults
@@ -121,7 +121,7 @@ def test_programs_that_hang_are_ended_with_their_children(tmp_path: Path) -> Non
 
     running(made(script(tmp_path, "sleep 1000 & echo $! $$ >pids; wait"), timeout_secs=0.5), check)
     pids = (tmp_path / "pids").read_text().split()
-    until(lambda: not any(alive(pid) and "Z" not in Path(f"/proc/{pid}/stat").read_text() for pid in pids))
+    until(lambda: all(dead(int(pid)) for pid in pids))
 
 
 def test_a_program_that_wants_no_input_decides_by_its_exit_code(tmp_path: Path) -> None:
