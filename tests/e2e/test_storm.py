@@ -18,6 +18,7 @@ from tests.e2e.hard.harness import OPENS, compiled, count_of, read, root_folder,
 
 pytestmark = pytest.mark.live
 
+LOSS = "Tiercel internal: events lost"
 FILES, COUNT, MILLISECONDS = 1000, 100_000, 500
 
 
@@ -141,3 +142,47 @@ def test_a_storm_is_delivered_rolled_up_and_limited_with_exact_counts(
     assert len(singles) + sum(each["output_fields"]["rollup.count"] for each in sums) == COUNT
     assert len(sums) < 1000
     assert len({each["id"] for each in singles + sums}) == len(singles + sums)
+
+
+@pytest.mark.slow
+def test_kills_in_a_storm_lose_nothing_and_count_nothing_twice(installed: Path, live_kernel: None, folder: Path, storm: Path) -> None:
+    count, kills = 30_000, 3
+    outputs: dict[str, Any] = {
+        "all": {},
+        "rolled": {"roll_up": {"group_by": ["fd.name"], "window_secs": 1, "max_groups": 500}},
+        "limited": {"rate_limit": {"alerts_per_sec": 100, "burst": 10, "window_secs": 1}},
+    }
+    with watching(installed, folder, rules(folder), config=config(folder, outputs, sources={"ebpf": {"ring_size_mb": 32}})) as watch:
+        watch.seen()
+        command = [str(storm), str(folder / "files"), str(FILES), str(count), str(MILLISECONDS)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        for number in range(1, kills + 1):
+            time.sleep(0.3)
+            os.kill(watch.sensor.sensor_pid, signal.SIGKILL)
+            watch.sensor.wait_for(lambda: watch.sensor.text().count("watching: ") == number + 1, "another sensor")  # noqa: B023  used at once
+        assert len(lines(folder / "all.json")) < count, "the kills came too late"
+        watch.seen(120)
+        said = watch.sensor.stop()
+    assert count_of(said, "openat", "lost") == 0
+    assert len(once(folder / "all.json")) == count
+    for name in ("rolled", "limited"):
+        singles, sums = singles_and_sums(once(folder / f"{name}.json"))
+        assert len(singles) + sum(each["output_fields"]["rollup.count"] for each in sums) == count
+
+
+@pytest.mark.slow
+def test_what_a_full_ring_loses_is_counted_exactly(installed: Path, live_kernel: None, folder: Path, storm: Path) -> None:
+    text = config(folder, {"all": {}}, sources={"ebpf": {"ring_size_mb": 1}})
+    with watching(installed, folder, rules(folder), config=text) as watch:
+        watch.seen()
+        command = [str(storm), str(folder / "files"), str(FILES), str(COUNT), str(MILLISECONDS)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        watch.seen(120)
+        watch.sensor.wait_for(lambda: any(each["rule"] == LOSS for each in watch.sensor.alerts), "the alert about the loss")
+        said = watch.sensor.stop()
+    lost = count_of(said, "openat", "lost")
+    written = len(lines(folder / "all.json"))
+    assert 0 < written < COUNT
+    dropped = sum(count_of(said, "openat", f"-{group}") for group in ("process", "scalars", "place"))
+    assert count_of(said, "openat", "seen") == count_of(said, "openat", "passed") + lost + dropped
+    assert COUNT <= written + lost <= COUNT + 20  # files of the harness, which it opens until it is heard, are among the lost
