@@ -31,7 +31,7 @@ JOURNAL_BYTES: Final = 4 << 20
 READ_OPTIONS: Final = ("-r", "--rules", "-c", "--config", "-V", "--validate")
 APPEND_OPTIONS: Final = ("--output-file",)
 WRITING: Final = {"record": ("-o", "--output"), "config": ("--output",)}
-"""Options of single commands that name a file to write."""
+"""Options of single commands that name a new file to write."""
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 MAX_QUICK_DEATHS: Final = 5
 QUICK_DEATH_SECONDS: Final = 10.0
@@ -43,12 +43,12 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]:
-    """(paths to read, paths to append to, configuration file) that the command line names."""
+def named_paths(arguments: list[str]) -> tuple[list[str], dict[str, str], str | None]:
+    """(paths to read, paths to write with their modes, configuration file) that the command line names."""
     reads: list[str] = []
-    appends: list[str] = []
-    append_options = (*APPEND_OPTIONS, *WRITING.get("".join(arguments[:1]), ()))
-    options = (*READ_OPTIONS, *append_options)
+    writes: dict[str, str] = {}
+    modes = dict.fromkeys(APPEND_OPTIONS, "append") | dict.fromkeys(WRITING.get("".join(arguments[:1]), ()), "new")
+    options = (*READ_OPTIONS, *modes)
     config = None
     previous = ""
     for argument in arguments:
@@ -64,12 +64,12 @@ def named_paths(arguments: list[str]) -> tuple[list[str], list[str], str | None]
             option, value = "", argument
         if option in ("-c", "--config"):
             config = value
-        if option in append_options:
+        if option in modes:
             if value != "-":
-                appends.append(value)
+                writes[value] = modes[option]
         elif option in READ_OPTIONS or (not option and os.path.exists(value)):
             reads.append(value)
-    return reads, appends, config
+    return reads, writes, config
 
 
 class NotGranted(Exception):
@@ -82,7 +82,7 @@ def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], 
     Raises:
         NotGranted: the configuration's cannot be had.
     """
-    reads, appends, config = named_paths(arguments)
+    reads, writes, config = named_paths(arguments)
     command = [sys.executable, "-I", "-S", str(HERE / "grants.py"), os.path.abspath(config or CONFIG)]
     child = subprocess.run(command + ["optional"] * (config is None), capture_output=True, text=True, check=False)
     if child.returncode:
@@ -95,9 +95,9 @@ def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], 
         names = [""] if not os.path.isdir(real) else [f"/{n}" for n in sorted(os.listdir(real)) if n.endswith((".yaml", ".yml"))]
         for name in names:
             files[f"read:{os.path.abspath(path)}{name}"] = Grant(os.path.realpath(real + name), "read")
-    for path in appends:
+    for path, mode in writes.items():
         folder, name = os.path.split(os.path.abspath(path))
-        files[f"append:{os.path.abspath(path)}"] = Grant(os.path.join(os.path.realpath(folder), name), "append")
+        files[f"append:{os.path.abspath(path)}"] = Grant(os.path.join(os.path.realpath(folder), name), mode)
     return files, tuple(section["loaders"]), tuple(section["environment"])
 
 

@@ -70,7 +70,7 @@ def open_granted(path: str, mode: str, uid: int, gid: int) -> int:
 
     Args:
         path: absolute path.
-        mode: ``append`` (created if missing, 0640) or ``read``.
+        mode: ``read``, ``append`` (created if missing, 0640), or ``new`` (like that, but there must be nothing in it).
         uid: user of the sensor.
         gid: group of the sensor.
 
@@ -95,10 +95,13 @@ def open_granted(path: str, mode: str, uid: int, gid: int) -> int:
         else:
             fd = _openat2(path, flags, 0)
     info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1 or (mode == "append" and info.st_uid == uid):
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1 or (mode != "read" and info.st_uid == uid):
         os.close(fd)
         what = "it has other links" if stat.S_ISREG(info.st_mode) and info.st_nlink > 1 else "it is no regular file of root's"
         raise Refused(f"{path}: not opened: {what}")
+    if mode == "new" and info.st_size:
+        os.close(fd)
+        raise Refused(f"{path}: not empty (got {info.st_size} bytes); remove it, or choose another name")
     os.set_blocking(fd, True)
     if mode == "append":
         _end_line(fd, info.st_size)

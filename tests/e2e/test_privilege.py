@@ -70,8 +70,8 @@ def test_the_running_sensor_has_not_imported_what_only_the_command_line_needs(in
     code = (
         "import json, sys\n"
         "from tiercel.config.model import RunOptions\n"
-        "from tiercel.runtime.sensor import Sensor\n"
-        "Sensor(RunOptions(), None)\n"
+        "from tiercel.runtime.sensor import EarlySignal, Sensor\n"
+        "Sensor(RunOptions(), None, EarlySignal())\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run([installed / "python3", "-P", "-c", code], capture_output=True, text=True, check=True, cwd="/")

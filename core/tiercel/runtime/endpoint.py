@@ -93,6 +93,12 @@ class Endpoint:
         while self.problem:
             await asyncio.sleep(RETRY)
             await self._listen(settings)
+        self.tell()
+
+    def tell(self) -> None:
+        """Logs where it listens, if it does."""
+        if self.address:
+            _log.info("endpoint: metrics and health at %s", self.address)
 
     async def _listen(self, settings: Settings) -> None:
         """Sets `address`, or `problem`."""
@@ -115,7 +121,6 @@ class Endpoint:
         self.problem = ""
         address, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"{'https' if context else 'http'}://{f'[{address}]' if ':' in address else address}:{port}"
-        _log.info("endpoint: metrics and health at %s", self.address)
         if context is None and not ip_address(address).is_loopback:
             _log.warning(
                 "endpoint: %s can be read by everybody who reaches it, and without TLS; endpoint.certificate gives it that", self.address

@@ -200,6 +200,7 @@ class Reloader:
             sensor.install_log(generation.config)
         if before.config.endpoint != generation.config.endpoint:
             await sensor.endpoint.start(generation.config.endpoint)
+            sensor.endpoint.tell()
         if judged:
             gc.unfreeze()
             gc.collect()

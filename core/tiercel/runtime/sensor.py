@@ -283,6 +283,7 @@ class Sensor:
             _log.info("recording: %s, to %s", watched(generation), self._sink.name)
         else:
             _log.info("watching: %s; alerts to %s", watched(generation), destinations(generation))
+            self.endpoint.tell()
 
     def _stop(self) -> None:
         self.acks.stop()

@@ -56,7 +56,7 @@ class Disk:
         """
         self._directory, self._settings = directory, settings
         self.database: Database | None = None
-        self.problem = "" if directory is not None else "alerts are kept in memory only"
+        self.problem = ""
         self.failures = 0
         self._lock = -1
         self._syncer: Syncer | None = None

@@ -119,6 +119,15 @@ class TestMemory:
         lab.stop()
 
 
+def test_no_disk_on_purpose_is_no_trouble() -> None:
+    lab = Lab(None).start()
+    reader = lab.attach("one")
+    lab.put(alert("a"))
+    assert lab.take_all(reader) == ["a"]
+    lab.stop()
+    assert (lab.reports, lab.spool.counters().problem) == ([], "")
+
+
 class TestTooMany:
     def test_what_every_output_has_goes_first(self, lab: Lab) -> None:
         reader = lab.start(max_bytes=MIB).attach("one")

@@ -78,6 +78,16 @@ def test_half_a_line_that_is_there_spoils_no_other(folder: Path) -> None:
     assert (folder / "alerts").read_text() == "one\ntw\ntwo\n"
 
 
+def test_a_new_file_has_nothing_in_it(folder: Path) -> None:
+    (folder / "capture").write_text("some")
+    with pytest.raises(Refused, match=r"capture: not empty \(got 4 bytes\)"):
+        opened(folder / "capture", "new")
+    assert (folder / "capture").read_text() == "some"
+    os.close(opened(folder / "another", "new"))
+    os.close(opened(folder / "another", "new"))
+    assert (folder / "another").read_bytes() == b""
+
+
 @pytest.mark.parametrize("mode", ["read", "append"])
 @pytest.mark.parametrize(
     "path", ["etc/passwd", "/etc/../etc/passwd", "/etc//passwd", "//etc/passwd", "/etc/./passwd", "/etc/passwd/", "", "/etc/\0x"]

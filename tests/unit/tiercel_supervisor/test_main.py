@@ -40,30 +40,39 @@ class TestNamedPaths:
         self, arguments: list[str], reads: list[str], config: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)  # where nothing is called "run"
-        assert main.named_paths(arguments) == (reads, [], config)
+        assert main.named_paths(arguments) == (reads, {}, config)
 
     @pytest.mark.parametrize(
         "arguments",
         [
             ["run", "--output-file", "log"],
             ["run", "--output-file=log"],
-            ["record", "-o", "log"],
-            ["record", "-olog"],
-            ["record", "--output", "log"],
-            ["record", "--output=log"],
             ["record", "-o", "-", "--output-file", "log"],
-            ["config", "init", "--output", "log"],
-            ["config", "init", "--output=log"],
         ],
     )
     def test_appends(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        assert main.named_paths(arguments) == ([], ["log"], None)
+        assert main.named_paths(arguments) == ([], {"log": "append"}, None)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["record", "-o", "log"],
+            ["record", "-olog"],
+            ["record", "--output", "log"],
+            ["record", "--output=log"],
+            ["config", "init", "--output", "log"],
+            ["config", "init", "--output=log"],
+        ],
+    )
+    def test_new_files(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main.named_paths(arguments) == ([], {"log": "new"}, None)
 
     def test_only_record_writes_captures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        assert main.named_paths(["run", "-o", "log"]) == ([], [], None)
-        assert main.named_paths(["config", "show", "-o", "log"]) == ([], [], None)
+        assert main.named_paths(["run", "-o", "log"]) == ([], {}, None)
+        assert main.named_paths(["config", "show", "-o", "log"]) == ([], {}, None)
 
 
 @pytest.mark.usefixtures("as_root")
