@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,19 +29,13 @@ class Pod:
         self.spec: dict[str, Any] = objects["DaemonSet"]["spec"]["template"]["spec"]
         self._data = objects["ConfigMap"]["data"] | config
         self._node = node
+        self._generation = 0
         self._volumes = {volume["name"]: self._volume(volume) for volume in self.spec["volumes"]}
 
     def _volume(self, volume: Mapping[str, Any]) -> Path | None:
         """Where it is on the node; None in memory."""
         if "configMap" in volume:
-            # As the kubelet does (AtomicWriter): files are links into a directory that is exchanged as a whole.
-            directory = self._node / volume["name"]
-            (directory / "..1").mkdir(parents=True)
-            (directory / "..data").symlink_to("..1")
-            for name, text in self._data.items():
-                (directory / "..1" / name).write_text(text)
-                (directory / name).symlink_to(f"..data/{name}")
-            return directory
+            return self._write(self._node / volume["name"])
         if "emptyDir" in volume:
             assert volume["emptyDir"]["medium"] == "Memory"
             return None
@@ -51,6 +46,27 @@ class Pod:
         directory = self._node / path[1:]
         directory.mkdir(parents=True, mode=0o755)
         return directory
+
+    def _write(self, directory: Path) -> Path:
+        """As the kubelet does (AtomicWriter): files are links into a directory that is exchanged as a whole."""
+        self._generation += 1
+        generation, before = directory / f"..{self._generation}", directory / f"..{self._generation - 1}"
+        generation.mkdir(parents=True)
+        for name, text in self._data.items():
+            (generation / name).write_text(text)
+        (directory / "..data_tmp").symlink_to(generation.name)
+        (directory / "..data_tmp").rename(directory / "..data")
+        for name in self._data:
+            if not (directory / name).is_symlink():
+                (directory / name).symlink_to(f"..data/{name}")
+        shutil.rmtree(before, ignore_errors=True)
+        return directory
+
+    def update(self, config: Mapping[str, str]) -> None:
+        """Changes keys of the ConfigMap, and with them the volume."""
+        self._data |= config
+        [name] = [volume["name"] for volume in self.spec["volumes"] if "configMap" in volume]
+        self._write(self._node / name)
 
     def options(self, container: Mapping[str, Any]) -> list[str]:
         """Options of ``podman run``, and behind them image and arguments."""

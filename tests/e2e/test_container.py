@@ -171,6 +171,10 @@ def test_the_daemon_set_watches_its_node(podman: Podman, repository: Path, folde
         [alert] = [json.loads(line) for line in podman("logs", sensor.id).splitlines()]
         assert (alert["rule"], alert["hostname"], alert["output_fields"]["user.name"]) == ("File read", "node-1", "root")
         assert list((folder / "node/var/lib/tiercel").iterdir())  # the spool
+        pod.update({"rules.yaml": RULES.format(folder=folder).replace("File read", "Other name")})
+        sensor.wait_for(lambda: '"Tiercel internal: reloaded"' in podman("logs", sensor.id), "the reload")
+        (folder / "watched/file").write_text("")
+        sensor.wait_for(lambda: '"Other name"' in podman("logs", sensor.id), "the alert of the changed rule")
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             url = f"http://127.0.0.1:{main['ports'][0]['containerPort']}{main[kind]['httpGet']['path']}"
             ask = f"import urllib.request as r; print(r.urlopen('{url}').status)"
