@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e.conftest import Sensor
-from tests.e2e.hard.harness import HERE, OPENS
+from tests.e2e.hard.harness import HERE, OPENS, rule
 from tiercel.runtime.control import ask
 
 pytestmark = pytest.mark.live
@@ -193,3 +193,22 @@ def marks(sensor: Sensor) -> dict[int, list[int]]:
         if alert["rule"] == "opened":
             found[int(Path(alert["output_fields"]["fd.name"]).name)].append(int(alert["output"].rpartition(" ")[2]))
     return found
+
+
+def test_files_of_root_are_watched_and_granted_again_with_sighup(sensor: Callable[..., Sensor], folder: Path) -> None:
+    rules = folder / "rules"
+    rules.mkdir()
+    (rules / "a.yaml").write_text(rule("one", f"{OPENS} and fd.name = {folder}/one"))
+    running = sensor(options=("-r", str(rules)))
+    (rules / "a.yaml").write_text(rule("one", f"{OPENS} and fd.name = {folder}/two"))
+    running.wait_for(lambda: "(a file changed): rules: 1 changed (one)" in running.text(), "the reload")
+    (folder / "two").touch()
+    running.expect("one")
+    (rules / "b.yaml").touch(mode=0o600)
+    (rules / "b.yaml").write_text(rule("three", f"{OPENS} and fd.name = {folder}/three"))
+    running.wait_for(lambda: f"{rules}/b.yaml" in running.text(), "what is wrong")
+    assert "reload failed, generation 2 stays in force (a file changed)" in running.text()
+    os.kill(running.process.pid, signal.SIGHUP)
+    running.wait_for(lambda: "(SIGHUP): rules: 1 added (three)" in running.text(), "the reload")
+    (folder / "three").touch()
+    running.expect("three")
