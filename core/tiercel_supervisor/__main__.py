@@ -94,7 +94,7 @@ def grants_of(arguments: list[str]) -> tuple[dict[str, Grant], tuple[str, ...], 
         real = os.path.realpath(path)
         names = [""] if not os.path.isdir(real) else [f"/{n}" for n in sorted(os.listdir(real)) if n.endswith((".yaml", ".yml"))]
         for name in names:
-            files[f"read:{os.path.abspath(path)}{name}"] = Grant(os.path.realpath(real + name), "read")
+            files[f"read:{os.path.abspath(path)}{name}"] = Grant(os.path.join(os.getcwd(), path) + name, "read", links=True)
     for path, mode in writes.items():
         folder, name = os.path.split(os.path.abspath(path))
         files[f"append:{os.path.abspath(path)}"] = Grant(os.path.join(os.path.realpath(folder), name), mode)

@@ -8,17 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import wire
-from files import Refused, open_granted
+from files import Refused, followed, open_granted
 from loaders import LoaderError, Loaders
 from notify import notify
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One file that root opens for the sensor."""
+    """One file that root opens for the sensor.
+
+    Attributes:
+        path: where it is.
+        mode: see `open_granted`.
+        links: symbolic links are followed each time, if the sensor could turn none.
+    """
 
     path: str
     mode: str
+    links: bool = False
 
 
 class Broker:
@@ -84,7 +91,8 @@ class Broker:
                 if grant is None:
                     known = ", ".join(sorted(self._files)) or "none"
                     raise Refused(f"grant {name!r}: not in the configuration of root (granted: {known})")
-                return {}, {"file": open_granted(grant.path, grant.mode, self._uid, self._gid)}
+                path = followed(grant.path, self._uid, self._gid) if grant.links else grant.path
+                return {}, {"file": open_granted(path, grant.mode, self._uid, self._gid)}
             case {"op": "grants"}:
                 return {"grants": self._granted(), "problem": self._problem}, {}
             case {"op": "prepare", "loader": str(name), "plan": dict(plan)}:

@@ -17,6 +17,7 @@ from typing import Final
 SYS_OPENAT2: Final = 437  # the same number on all architectures since Linux 5.6
 RESOLVE_NO_SYMLINKS: Final = 0x04  # include/uapi/linux/openat2.h
 AT_FDCWD: Final = -100
+MAX_LINKS: Final = 40  # as in the kernel: path_resolution(7)
 WORDS: Final = {errno.ELOOP: "a symbolic link is in the path", errno.ENXIO: "it is a fifo or a device (expected a file)"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -55,14 +56,52 @@ def _check_way(path: str, uid: int, gid: int) -> None:
         following = os.path.join(at, part)
         if stat.S_ISLNK(info.st_mode):
             raise Refused(f"{path}: not opened: a symbolic link is in the path ({at})")
-        if _writable(info, uid, gid):
-            try:
-                owner = os.lstat(following).st_uid
-            except FileNotFoundError:
-                owner = 0  # O_CREAT | O_EXCL decides
-            if not info.st_mode & stat.S_ISVTX or info.st_uid == uid or owner != 0:  # the owner renames in spite of the sticky bit
-                raise Refused(f"{path}: not opened: {at} can be written by the user that the sensor runs as; use a directory of root's")
+        _check_step(path, at, following, info, uid=uid, gid=gid)
         at = following
+
+
+def _check_step(path: str, at: str, following: str, info: os.stat_result, *, uid: int, gid: int) -> None:
+    """Refuses the directory `at` on the way of a path if the user could exchange `following`, which is in it."""
+    if not _writable(info, uid, gid):
+        return
+    try:
+        owner = os.lstat(following).st_uid
+    except FileNotFoundError:
+        owner = 0  # O_CREAT | O_EXCL decides
+    if not info.st_mode & stat.S_ISVTX or info.st_uid == uid or owner != 0:  # the owner renames in spite of the sticky bit
+        raise Refused(f"{path}: not opened: {at} can be written by the user that the sensor runs as; use a directory of root's")
+
+
+def followed(path: str, uid: int, gid: int) -> str:
+    """Where symbolic links lead now, if the user could turn none of them: as Kubernetes turns those of a ConfigMap.
+
+    Raises:
+        Refused: it could; or there is no such file.
+    """
+    pending, at, links = path.split("/"), "/", 0
+    while pending:
+        part = pending.pop(0)
+        if part in ("", "."):
+            continue
+        if part == "..":
+            at = os.path.dirname(at)
+            continue
+        following = os.path.join(at, part)
+        try:
+            info = os.lstat(following)
+            _check_step(path, at, following, os.lstat(at), uid=uid, gid=gid)
+            if not stat.S_ISLNK(info.st_mode):
+                at = following
+                continue
+            target = os.readlink(following)
+        except OSError as e:
+            raise Refused(f"{path}: not opened: {e.strerror} ({following})") from e
+        links += 1
+        if links > MAX_LINKS:
+            raise Refused(f"{path}: not opened: too many symbolic links")
+        at = "/" if target.startswith("/") else at
+        pending = target.split("/") + pending
+    return at
 
 
 def open_granted(path: str, mode: str, uid: int, gid: int) -> int:

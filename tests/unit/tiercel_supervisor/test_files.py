@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from files import Refused, open_granted
+from files import Refused, followed, open_granted
 
 pytestmark = pytest.mark.usefixtures("as_root")
 
@@ -207,3 +207,56 @@ def test_refusing_keeps_no_descriptor(folder: Path) -> None:
     for _ in range(5):
         refused(folder / "file", "read")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+class TestFollowed:
+    def test_links_lead_where_they_lead_now(self, folder: Path) -> None:
+        for name in ("..1", "..2"):
+            (folder / name).mkdir()
+            (folder / name / "rules").touch()
+        (folder / "rules").symlink_to("..data/rules")
+        for name in ("..1", "..2"):  # as the kubelet turns the links of a ConfigMap
+            (folder / "..tmp").symlink_to(name)
+            (folder / "..tmp").rename(folder / "..data")
+            assert followed(f"{folder}/rules", UID, GID) == f"{folder}/{name}/rules"
+
+    @pytest.mark.parametrize("target", ["../b/./file", "/{}/b/file", "../a/../b/file", "../b//file"])
+    def test_as_the_kernel_does(self, folder: Path, target: str) -> None:
+        for name in ("a", "b"):
+            (folder / name).mkdir()
+        (folder / "b/file").touch()
+        (folder / "a/link").symlink_to(target.format(folder))
+        assert followed(f"{folder}/a/link", UID, GID) == os.path.realpath(folder / "a/link") == f"{folder}/b/file"
+        (folder / "to_a").symlink_to("a")
+        assert followed(f"{folder}/to_a/../b/file", UID, GID) == f"{folder}/b/file"
+
+    def test_none_that_the_sensor_could_turn(self, folder: Path) -> None:
+        (folder / "mine").mkdir()
+        os.chown(folder / "mine", UID, GID)
+        (folder / "mine/link").symlink_to("/etc/shadow")
+        with pytest.raises(Refused, match=r"mine can be written by the user that the sensor runs as"):
+            followed(f"{folder}/mine/link", UID, GID)
+        (folder / "indirect").symlink_to("mine/link")
+        with pytest.raises(Refused, match=r"mine can be written by the user that the sensor runs as"):
+            followed(f"{folder}/indirect", UID, GID)
+
+    def test_none_of_the_sensors_in_a_sticky_directory(self, folder: Path) -> None:
+        (folder / "tmp").mkdir()
+        (folder / "tmp").chmod(0o1777)
+        for name, owner in (("of_root", 0), ("mine", UID)):
+            (folder / "tmp" / name).symlink_to("/etc/shadow")
+            os.chown(folder / "tmp" / name, owner, 0, follow_symlinks=False)
+        assert followed(f"{folder}/tmp/of_root", UID, GID) == "/etc/shadow"
+        with pytest.raises(Refused, match="can be written"):
+            followed(f"{folder}/tmp/mine", UID, GID)
+
+    def test_circles_end(self, folder: Path) -> None:
+        (folder / "a").symlink_to("b")
+        (folder / "b").symlink_to("a")
+        with pytest.raises(Refused, match="too many symbolic links"):
+            followed(f"{folder}/a", UID, GID)
+
+    def test_nothing_there(self, folder: Path) -> None:
+        (folder / "a").symlink_to("none")
+        with pytest.raises(Refused, match="No such file or directory"):
+            followed(f"{folder}/a", UID, GID)

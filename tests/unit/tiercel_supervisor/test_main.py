@@ -91,7 +91,7 @@ class TestGrantsOf:
         (tmp_path / "link.yaml").symlink_to("target.yaml")
         files, _, _ = main.grants_of(["run", "-r", "link.yaml", "--output-file", "log"])
         assert files == {
-            f"read:{Path.cwd()}/link.yaml": Grant(f"{real}/target.yaml", "read"),
+            f"read:{Path.cwd()}/link.yaml": Grant(f"{Path.cwd()}/link.yaml", "read", links=True),
             f"append:{Path.cwd()}/log": Grant(f"{real}/log", "append"),
         }
 
