@@ -5,6 +5,7 @@ Run as ``python -I -S .../tiercel_supervisor/__main__.py ARGUMENTS``; the launch
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -222,8 +223,9 @@ def main(arguments: list[str]) -> int:
     except NotGranted as e:
         fail(str(e))
     running = starts_sensor(arguments)
-    journal = os.memfd_create("tiercel-journal", os.MFD_CLOEXEC)
+    journal = os.memfd_create("tiercel-journal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(journal, JOURNAL_BYTES)
+    fcntl.fcntl(journal, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)  # its size is not the sensor's
     broker = Broker(files=files, loaders=Loaders(SITE, granted), uid=uid, gid=gid, gifts=(journal, statistics(for_writing=running)))
     command = [sys.executable, "-P", "-m", "tiercel", *arguments]
     supervisor = Supervisor(broker, command, uid, gid, environment, arguments=arguments)

@@ -140,7 +140,7 @@ class Loaders:
         try:
             wire.send(channel, {"plan": plan, "inherit": list(inherit)}, list(inherit.values()))
             message, fds = wire.receive(channel)
-        except (wire.WireError, OSError) as e:
+        except (wire.WireError, OSError, RecursionError) as e:  # the last: a plan nested too deep
             _end(pid, channel)
             raise LoaderError(f"loader {name!r}: it ended without an answer ({e}); its last words are above") from e
         if "error" in message:

@@ -63,6 +63,7 @@ def spawn(
             if patient:
                 for number in (signal.SIGHUP, signal.SIGUSR1):
                     signal.signal(number, signal.SIG_IGN)
+            os.setsid()  # root's terminal is not its own: it could type into it (TIOCSTI, ioctl_tty(2)); our signals are forwarded
             os.setgroups([])
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)

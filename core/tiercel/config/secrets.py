@@ -48,9 +48,9 @@ def is_plain(value: str) -> bool:
 
 
 def described(value: str) -> str:
-    """What may be shown in place of a value."""
+    """What may be shown in place of a value: references to what is ours, since others may be a secret with a colon in it."""
     match = _REFERENCE.fullmatch(value)
-    return "<secret>" if match is None or match[1] == "plain" else f"<secret from {value}>"
+    return f"<secret from {value}>" if match is not None and match[1] in ("env", "file") else "<secret>"
 
 
 def secrets_in(schema: Mapping[str, Any], value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -130,7 +130,7 @@ class Secrets:
             own: dict[str, Callable[[str], str]] = {"env": _variable, "file": self._file, "plain": str}
             kind, about = match.groups()
             if kind not in own:
-                msg = f"no plugin knows secrets of the kind {kind}: (known: env:, file:, plain:); try plain: before a text with a colon"
+                msg = "no plugin knows secrets of this kind (known: env:, file:, plain:); try plain: before a text with a colon"
                 raise SecretError(msg)
             found = own[kind](about)
         if not found:

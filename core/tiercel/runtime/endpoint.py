@@ -66,7 +66,8 @@ class Endpoint:
         """
         self._routes, self._host = dict(routes), host
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], None] = {}
+        """The oldest first."""
         self.address = ""
         """Where it listens, as an address for people; "" if it does not."""
         self.problem = ""
@@ -74,7 +75,7 @@ class Endpoint:
         self._again: asyncio.Task[None] | None = None
         self.requests = 0
         self.refused = 0
-        """Connections beyond `MAX_CONNECTIONS`, and requests that were no such."""
+        """Connections that gave way to others beyond `MAX_CONNECTIONS`, and requests that were no such."""
 
     async def start(self, settings: Settings) -> None:
         """Listens. What prevents it is logged, tried again now and then, and detection goes on without."""
@@ -154,13 +155,14 @@ class Endpoint:
         return context
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS:  # a probe asks at once: who is idle for the longest gives way
             self.refused += 1
-            writer.transport.abort()
-            return
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.cancel()
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        self._connections[task] = None
         try:
             async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -171,7 +173,7 @@ class Endpoint:
         except (OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):  # EOFError: it has gone
             self.refused += 1
         finally:
-            self._connections.discard(task)
+            self._connections.pop(task, None)
             writer.transport.abort()
 
     def _answer(self, head: bytes) -> bytes:
