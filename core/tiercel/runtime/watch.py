@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -84,7 +85,8 @@ class Watch:
         if self._fd < 0:
             return
         self._add_watches()
-        self._seen = {path: None if each and each[2] >= since * 1e9 else each for path, each in _look(self._paths).items()}
+        now = time.time_ns()  # a change that is still to come was before the clock was set back
+        self._seen = {path: None if each and since * 1e9 <= each[2] <= now else each for path, each in _look(self._paths).items()}
         self._event.set()  # to look once
 
     async def close(self) -> None:

@@ -34,7 +34,14 @@ class Row:
 
 
 def made(seq: int, alert: Alert) -> Row:
-    """The row of an alert."""
+    """The row of an alert.
+
+    Raises:
+        Exception: nothing can write it; of these, `ValueError`: its time is none.
+    """
+    if not (isinstance(alert.time, int) and 0 <= alert.time < 1 << 63):  # what the database takes
+        msg = f"time: not nanoseconds since the epoch (got {alert.time!r:.40})"
+        raise ValueError(msg)
     body = encode(alert)
     return Row(seq, alert, body, len(body) + OVERHEAD)
 

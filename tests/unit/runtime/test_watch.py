@@ -182,6 +182,18 @@ async def test_what_changed_before_the_watch_began(tmp_path: Path) -> None:
 
 
 @asynchronous
+async def test_a_clock_that_was_set_back_changes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tiercel.yaml"
+    path.touch()
+    before = time.time_ns() - 3600 * 10**9
+    monkeypatch.setattr("tiercel.runtime.watch.time.time_ns", lambda: before)
+    seen = Seen()
+    seen.watch.start([path], since=before / 1e9 - 1)
+    await seen.never()
+    await seen.watch.close()
+
+
+@asynchronous
 async def test_other_files_from_now_on(tmp_path: Path) -> None:
     one, two = tmp_path / "1" / "one.yaml", tmp_path / "2" / "two.yaml"
     for path in (one, two):

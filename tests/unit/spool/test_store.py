@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.spool.conftest import Lab, alert, hurry, wait_for
@@ -198,3 +200,12 @@ def test_every_fsync_policy_keeps_alerts(lab: Lab, fsync: str) -> None:
     lab.stop()
     reader = lab.start(fsync=fsync).attach("one")
     assert len(lab.take_all(reader)) == 20
+
+
+@pytest.mark.parametrize("time", [1 << 63, -1, None, 1.5])
+def test_an_alert_that_nothing_can_write_holds_up_no_other(lab: Lab, time: Any) -> None:
+    reader = lab.start().attach("one")
+    lab.put(alert("a"), alert("wrong", time=time), alert("b"))
+    lab.put(alert("c"))
+    assert lab.take_all(reader) == ["a", "b", "c"]
+    assert (lab.spool.counters().unstored, lab.spool.counters().problem) == (1, "")
