@@ -32,7 +32,7 @@ from tiercel.engine import guard
 from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
 from tiercel.pipeline import detect, enriching, lanes
-from tiercel.plugins import PluginHost, calls
+from tiercel.plugins import PluginHost, calls, quarantine
 from tiercel.runtime import reload, supply
 from tiercel.testing.outputs import CHECKS
 
@@ -358,19 +358,17 @@ LIFE = ROOT / "docs/plugin-life.md"
         ("| a hook |", [calls.HOOK_SECONDS]),
         ("| `tiercel_resolve_secret` |", [calls.HOOK_SECONDS]),
         ("| `from_config` |", [calls.FROM_CONFIG_SECONDS]),
-        ("| `Output.open`, `Enricher.open` |", [lanes.OPEN_SECONDS]),
-        ("| `Output.open`, `Enricher.open` |", [enriching.OPEN_SECONDS]),
-        ("| `Output.reopen` |", [lanes.OPEN_SECONDS]),
+        ("| `Output.open`, `Enricher.open` |", [quarantine.OPEN_SECONDS]),
+        ("| `Output.reopen` |", [quarantine.OPEN_SECONDS]),
         ("| `Enricher.amend` |", [enriching.DEADLINE]),
-        ("| `Output.close`, `Enricher.close` |", [lanes.CLOSE_SECONDS]),
-        ("| `Output.close`, `Enricher.close` |", [enriching.CLOSE_SECONDS]),
+        ("| `Output.close`, `Enricher.close` |", [quarantine.CLOSE_SECONDS]),
         ("| `Source.open`, `Decoder.open` |", [supply.OPEN_SECONDS]),
         ("| `Source.replan`, `Decoder.replan` |", [reload.REPLAN_SECONDS]),
         ("| `Source.read` |", [supply.READ_SECONDS]),
         ("| `Source.close` |", [supply.CLOSE_SECONDS]),
         ("| field |", [guard.FIRST_PAUSE]),
-        ("| output |", [lanes.FIRST_QUARANTINE]),
-        ("| enricher |", [enriching.FIRST_QUARANTINE]),
+        ("| output |", [quarantine.FIRST_QUARANTINE]),
+        ("| enricher |", [quarantine.FIRST_QUARANTINE]),
         ("| source, decoder |", [supply.FIRST_PAUSE]),
         ("has 5 s: a step", [calls.STEP_SECONDS]),
     ],
@@ -386,7 +384,7 @@ def test_numbers_of_failures_are_those_of_the_code() -> None:
     assert f"| {lanes.BROKEN_TRIES} failures in a row, or one that blocked the loop |" in text
     assert f"| {enriching.MAX_FAILURES} failures in a row, or one that blocked the loop |" in text
     assert f"{detect.MAX_BROKEN} batches of the decoder" in text
-    assert lanes.LONGEST_QUARANTINE == enriching.LONGEST_QUARANTINE == 600
+    assert quarantine.LONGEST_QUARANTINE == 600
     assert (guard.WINDOW, guard.LONGEST_PAUSE, guard.BUDGET, supply.LONGEST_PAUSE) == (60, 3600, 0.01, 60)
 
 

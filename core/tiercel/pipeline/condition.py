@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tiercel.pipeline.rollup import ShaperCounters
+from tiercel.plugins.quarantine import QUARANTINED, RESTORED
 
 if TYPE_CHECKING:
-    from tiercel.spool.jobs import Report
+    from tiercel.reporting import Report
 
 __all__ = ["Condition", "OutputCounters"]
 
@@ -20,8 +21,6 @@ DOWN_SECONDS: Final = 30.0
 DOWN: Final = "Tiercel internal: output down"
 RECOVERED: Final = "Tiercel internal: output recovered"
 REFUSED: Final = "Tiercel internal: alerts refused"
-QUARANTINED: Final = "Tiercel internal: plugin quarantined"
-RESTORED: Final = "Tiercel internal: plugin restored"
 
 _log = logging.getLogger("tiercel.delivery")
 

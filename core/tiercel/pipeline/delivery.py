@@ -19,7 +19,8 @@ from tiercel.pipeline.condition import OutputCounters
 from tiercel.pipeline.enriching import Attendant, EnricherCounters
 from tiercel.pipeline.lanes import Lane, words
 from tiercel.plugins.building import BuildError
-from tiercel.spool.jobs import Report, SpoolCounters, say_nothing
+from tiercel.reporting import Report, say_nothing
+from tiercel.spool.jobs import SpoolCounters
 
 if TYPE_CHECKING:
     from tiercel.components.enricher import Enricher

@@ -17,27 +17,29 @@ from tiercel.components.enricher import Enricher
 from tiercel.errors import UserError
 from tiercel.plugins.building import BuildError
 from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
+from tiercel.plugins.quarantine import (
+    CLOSE_SECONDS,
+    FIRST_QUARANTINE,
+    LONGEST_QUARANTINE,
+    OPEN_SECONDS,
+    QUARANTINED,
+    RESTORED,
+    explained,
+)
 
 if TYPE_CHECKING:
     from tiercel.alert import Alert
     from tiercel.config.build import Planned
-    from tiercel.spool.jobs import Report
+    from tiercel.reporting import Report
 
 __all__ = ["Attendant", "EnricherCounters"]
 
 DEADLINE: Final = 1.0
 """Seconds that an enricher has for a batch."""
-OPEN_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 5.0
 MAX_FAILURES: Final = 5
 """Failures in a row after which an enricher is left alone for a while."""
-FIRST_QUARANTINE: Final = 30.0
-LONGEST_QUARANTINE: Final = 600.0
 MAX_DEPTH: Final = 16
 """Of a value that an enricher adds."""
-
-QUARANTINED: Final = "Tiercel internal: plugin quarantined"
-RESTORED: Final = "Tiercel internal: plugin restored"
 
 _log = logging.getLogger("tiercel.delivery")
 
@@ -123,12 +125,7 @@ class Attendant:
             await asyncio.gather(self._opening, return_exceptions=True)
             self._opening = None
         self.counters.opened = False
-        if self._enricher is None:
-            return
-        try:
-            await asked(CLOSE_SECONDS, self._enricher.close)
-        except Exception as error:  # noqa: BLE001  nothing depends on it any more
-            _log.warning("enricher %s: not closed: %s", self.name, _words(error))
+        await self._close(logging.WARNING)
 
     async def _open(self) -> None:
         if self._enricher is None:
@@ -147,7 +144,7 @@ class Attendant:
     async def _open_again(self) -> None:
         """Another instance: each is opened once at most."""
         try:
-            await self._close_quietly()
+            await self._close(logging.DEBUG)  # it was not open
             self._enricher = await apart(FROM_CONFIG_SECONDS, self.planned.make)
             await self._open()
             self._works()
@@ -157,12 +154,12 @@ class Attendant:
         finally:
             self._opening = None
 
-    async def _close_quietly(self) -> None:
+    async def _close(self, level: int) -> None:
         if self._enricher is not None:
             try:
                 await asked(CLOSE_SECONDS, self._enricher.close)
-            except Exception as error:  # noqa: BLE001  it was not open
-                _log.debug("enricher %s: not closed: %s", self.name, _words(error))
+            except Exception as error:  # noqa: BLE001  nothing depends on it any more
+                _log.log(level, "enricher %s: not closed: %s", self.name, explained(error))
 
     async def _each(self, turn: _Turn) -> None:
         assert self._enricher is not None
@@ -192,7 +189,7 @@ class Attendant:
     def _failed(self, error: Exception) -> None:
         counters = self.counters
         if not counters.failures:
-            _log.warning("enricher %s: %s; alerts go on without it", self.name, _words(error))
+            _log.warning("enricher %s: %s; alerts go on without it", self.name, explained(error))
         counters.failures += 1
         self._broken += 1
         if counters.quarantined or isinstance(error, Blocked) or self._broken >= MAX_FAILURES:  # on probation, the first failure counts
@@ -202,7 +199,7 @@ class Attendant:
         seconds, self._quarantine = self._quarantine, min(LONGEST_QUARANTINE, 2 * self._quarantine)
         self._until = time.monotonic() + seconds
         how = f"failed {self._broken} times in a row" if self.counters.opened else "cannot be opened"
-        message = f"{self._whose} {how} ({_words(error)}); it is tried again in {seconds:.0f} s, alerts go on without it"
+        message = f"{self._whose} {how} ({explained(error)}); it is tried again in {seconds:.0f} s, alerts go on without it"
         _log.error("%s", message)
         self._report(QUARANTINED, message, fields={**self._about, "enricher.failures": self.counters.failures})
         self.counters.quarantined = True
@@ -255,8 +252,3 @@ def _check_value(name: str, value: Any, depth: int) -> None:
             _check_value(name, each, depth - 1)
         return
     raise WrongType(value, f"what JSON has in field {name}", did="left")
-
-
-def _words(error: BaseException) -> str:
-    """What went wrong, for people."""
-    return str(error) if isinstance(error, UserError | Late | WrongType) else f"{type(error).__name__}: {error}"

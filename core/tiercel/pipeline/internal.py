@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tiercel.alert import Alert, Priority, alert_id
+from tiercel.tokens import TokenBucket
 
 __all__ = ["RULES", "SOURCE", "InternalAlerts", "InternalCounters", "InternalRule"]
 
@@ -81,20 +82,10 @@ class InternalCounters:
 class _State:
     """One rule: its token bucket, and what that held back."""
 
-    since: float
-    tokens: float = BURST
+    bucket: TokenBucket
     waiting: int = 0
     last: tuple[str, Priority, Mapping[str, Any]] | None = None
     counters: InternalCounters = field(default_factory=InternalCounters)
-
-    def take(self, now: float) -> bool:
-        """Whether one more may go now."""
-        self.tokens = min(float(BURST), self.tokens + (now - self.since) / REFILL)
-        self.since = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 class InternalAlerts:
@@ -142,8 +133,8 @@ class InternalAlerts:
             priority = RULES[rule].priority if rule in RULES else Priority.ERROR
         with self._lock:
             now = self._clock()
-            state = self._states.setdefault(rule, _State(now))
-            if not state.take(now):
+            state = self._states.setdefault(rule, _State(TokenBucket(BURST, REFILL, now)))
+            if not state.bucket.take(now):
                 state.waiting += 1
                 state.last = (message, priority, dict(fields))
                 state.counters.held_back += 1
@@ -162,7 +153,7 @@ class InternalAlerts:
             now = self._clock()
             for rule, state in self._states.items():
                 last = state.last
-                if last is None or not (final or state.take(now)):
+                if last is None or not (final or state.bucket.take(now)):
                     continue
                 state.waiting -= 1  # this one is told itself
                 state.counters.held_back -= 1

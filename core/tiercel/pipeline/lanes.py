@@ -15,12 +15,13 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tiercel.errors import Permanent, Retry, UserError
+from tiercel.errors import Permanent, Retry
 from tiercel.pipeline.condition import Condition, OutputCounters
 from tiercel.pipeline.rollup import Shaper
 from tiercel.pipeline.routing import Router
 from tiercel.plugins.building import FormatError
-from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, WrongType, apart, asked
+from tiercel.plugins.calls import FROM_CONFIG_SECONDS, Blocked, Late, apart, asked
+from tiercel.plugins.quarantine import CLOSE_SECONDS, FIRST_QUARANTINE, LONGEST_QUARANTINE, OPEN_SECONDS, explained
 from tiercel.spool.disk import ERRORS
 from tiercel.spool.jobs import Taken
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tiercel.components.output import Output
     from tiercel.config.build import Planned
     from tiercel.pipeline.amending import Amender
-    from tiercel.spool.jobs import Report
+    from tiercel.reporting import Report
     from tiercel.spool.recent import Reader
     from tiercel.spool.store import Spool
 
@@ -43,12 +44,8 @@ LONGEST_WISH: Final = 3600.0
 """Seconds that an output may ask for by `Retry(after)`."""
 BROKEN_TRIES: Final = 3
 """How often in a row an output may raise what it should not before it is left alone for a while."""
-FIRST_QUARANTINE: Final = 30.0
-LONGEST_QUARANTINE: Final = 600.0
 QUARANTINES: Final = 3
 """How often an output may be left alone because of one and the same alert; then that is a dead letter."""
-OPEN_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 5.0
 ADVANCE_PAUSE: Final = 0.05
 """Seconds for which alerts that are only counted may wait until their place, and the counts, are saved: these are many texts then."""
 MICROSECOND: Final = 1000
@@ -385,9 +382,5 @@ def _raise_own(error: BaseException) -> None:
 
 
 def words(error: BaseException) -> str:
-    """What went wrong, for people."""
-    return (
-        str(error)
-        if isinstance(error, Retry | Permanent | UserError | Late | WrongType | FormatError)
-        else f"{type(error).__name__}: {error}"
-    )
+    """What went wrong with an output, for people."""
+    return explained(error, Retry, Permanent, FormatError)

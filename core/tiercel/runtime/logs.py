@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TextIO
 
 from tiercel.config.log import Log
+from tiercel.tokens import TokenBucket
 
 __all__ = ["PLAIN", "Handler", "install"]
 
@@ -68,21 +69,13 @@ def _time(created: float) -> str:
 
 
 class _Kind:
-    """The token bucket of equal messages."""
+    """Equal messages: their token bucket, and what that held back."""
 
-    __slots__ = ("held_back", "last", "since", "tokens")
+    __slots__ = ("bucket", "held_back", "last")
 
     def __init__(self, now: float) -> None:
-        self.tokens, self.since, self.held_back = float(BURST), now, 0
+        self.bucket, self.held_back = TokenBucket(BURST, REFILL, now), 0
         self.last: logging.LogRecord | None = None
-
-    def take(self, now: float) -> bool:
-        self.tokens = min(float(BURST), self.tokens + (now - self.since) / REFILL)
-        self.since = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 class Handler(logging.Handler):
@@ -113,7 +106,7 @@ class Handler(logging.Handler):
         level = record.levelname.lower()
         self.counts[level] = self.counts.get(level, 0) + 1
         kind = self._kind((record.name, record.levelno, str(record.msg)))
-        if not kind.take(self._clock()):
+        if not kind.bucket.take(self._clock()):
             kind.held_back += 1
             kind.last = record
             return
@@ -128,7 +121,7 @@ class Handler(logging.Handler):
         self.acquire()
         try:
             for kind in list(self._kinds.values()):
-                if kind.last is not None and (final or kind.take(self._clock())):
+                if kind.last is not None and (final or kind.bucket.take(self._clock())):
                     kind.held_back -= 1
                     self._emit(kind.last, kind)
         finally:

@@ -9,10 +9,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tiercel.config.losses import EventLoss
+    from tiercel.reporting import Report
     from tiercel.ruleset.model import Rule
 
 __all__ = ["LOST", "Losses"]
@@ -27,14 +28,10 @@ MAX_RULES: Final = 100
 _log = logging.getLogger("tiercel.losses")
 
 
-class _Report(Protocol):
-    def __call__(self, rule: str, message: str, *, fields: Mapping[str, Any]) -> None: ...
-
-
 class Losses:
     """Compares the counters of a source from one look to the next."""
 
-    def __init__(self, report: _Report, *, told: Mapping[str, int] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, report: Report, *, told: Mapping[str, int] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing was lost yet.
 
         Args:

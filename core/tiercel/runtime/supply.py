@@ -10,15 +10,17 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from tiercel.errors import UserError
 from tiercel.pipeline.detect import PartFailed
 from tiercel.plugins.building import BuildError
 from tiercel.plugins.calls import WrongType, apart, interrupt, within
 from tiercel.plugins.hooks import describe
+from tiercel.plugins.quarantine import QUARANTINED, RESTORED
+from tiercel.reporting import Report
 
 if TYPE_CHECKING:
     from tiercel.components.source import Decoder, Source
@@ -42,14 +44,7 @@ LONGEST_PAUSE: Final = 60.0
 STEADY: Final = 60.0
 """Seconds without a failure after which the next one is the first again."""
 
-QUARANTINED: Final = "Tiercel internal: plugin quarantined"
-RESTORED: Final = "Tiercel internal: plugin restored"
-
 _log = logging.getLogger("tiercel.source")
-
-
-class _Report(Protocol):
-    def __call__(self, rule: str, message: str, *, fields: Mapping[str, Any]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -71,7 +66,7 @@ class Supply:
     """One source with its decoder."""
 
     def __init__(
-        self, name: str, make: Callable[[], tuple[Source, Decoder]], *, owner: str, report: _Report, opened: Callable[[bool], None]
+        self, name: str, make: Callable[[], tuple[Source, Decoder]], *, owner: str, report: Report, opened: Callable[[bool], None]
     ) -> None:  # fmt: skip
         """Builds them, and opens nothing.
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tiercel.plugins.quarantine import QUARANTINED, RESTORED
 from tiercel.runtime.losses import Losses
 from tiercel.runtime.snapshots import Snapshots
 
@@ -26,8 +27,6 @@ PAUSE: Final = 2.0
 """Seconds."""
 MAX_STATISTICS: Final = 1 << 26
 """Bytes of an earlier sensor's statistics."""
-QUARANTINED: Final = "Tiercel internal: plugin quarantined"
-RESTORED: Final = "Tiercel internal: plugin restored"
 
 _log = logging.getLogger("tiercel.sensor")
 

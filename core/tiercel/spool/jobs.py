@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tiercel.alert import Alert
 from tiercel.spool.database import DeadLetter
 from tiercel.spool.recent import Reader
 from tiercel.spool.rows import Row
 
-__all__ = ["Advance", "Call", "Job", "Redeem", "Report", "SpoolCounters", "Stop", "Submit", "Taken", "say_nothing"]
-
-
-class Report(Protocol):
-    """`tiercel.pipeline.internal.InternalAlerts.report`."""
-
-    def __call__(self, rule: str, message: str, *, fields: Mapping[str, Any]) -> None:
-        """Makes an internal alert."""
-
-
-def say_nothing(rule: str, message: str, *, fields: Mapping[str, Any]) -> None:
-    """No internal alert."""
+__all__ = ["Advance", "Call", "Job", "Redeem", "SpoolCounters", "Stop", "Submit", "Taken"]
 
 
 @dataclass(slots=True)

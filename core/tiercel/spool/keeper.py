@@ -10,9 +10,10 @@ from typing import Final
 
 from tiercel.alert import Alert
 from tiercel.config.spool import SpoolSettings
+from tiercel.reporting import Report
 from tiercel.spool.database import Database, DeadLetter
 from tiercel.spool.disk import ERRORS, Disk, Fate
-from tiercel.spool.jobs import Report, SpoolCounters
+from tiercel.spool.jobs import SpoolCounters
 from tiercel.spool.places import Places
 from tiercel.spool.pressure import Pressure
 from tiercel.spool.recent import Reader, Recent

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from tiercel.reporting import Report
 from tiercel.spool.database import Database
-from tiercel.spool.jobs import Report
 from tiercel.spool.places import Places
 
 __all__ = ["Pressure"]

@@ -17,9 +17,10 @@ from typing import Any, Final
 
 from tiercel.alert import Alert
 from tiercel.config.spool import SpoolSettings
+from tiercel.reporting import Report, say_nothing
 from tiercel.spool.database import DeadLetter
 from tiercel.spool.disk import ERRORS, Disk
-from tiercel.spool.jobs import Advance, Call, Job, Redeem, Report, SpoolCounters, Stop, Submit, Taken, say_nothing
+from tiercel.spool.jobs import Advance, Call, Job, Redeem, SpoolCounters, Stop, Submit, Taken
 from tiercel.spool.keeper import GROUP, Keeper
 from tiercel.spool.recent import Reader
 from tiercel.spool.rows import Row, encode
