@@ -151,7 +151,7 @@ class Supervisor:
     def _one_life(self, restarts: int, *, why: str = "", sensor: bool = True) -> int:
         """Runs one sensor, or another command, to its end; its wait status. `why` says how the sensor before it ended."""
         self._pid, channel = spawn(
-            self._command, self._uid, self._gid, dies_with_parent=True, extra=self._environment, patient=sensor
+            self._command, self._uid, self._gid, extra=self._environment, patient=sensor
         )  # fmt: skip
         poll = select.poll()
         poll.register(channel, select.POLLIN)

@@ -20,7 +20,6 @@ from typing import Any, Final
 import wire
 
 GROUP: Final = "[tiercel.loaders]"
-DEFAULT_GRANTS: Final = ("ebpf",)
 STARTS_PER_MINUTE: Final = 30
 STAGES: Final = "stages."
 """Prefix of descriptors of program arrays, which the kernel empties when the last is closed: programs that have begun still look there."""
@@ -104,17 +103,6 @@ class Loaders:
     def kept(self, name: str) -> Kept | None:
         """(plan, answer, descriptors) of what is in force, if anything is."""
         return self._kept.get(name)
-
-    def start(self, name: str, plan: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-        """`prepare`, then `commit`; the answer and the descriptors.
-
-        Raises:
-            LoaderError: not granted, too many starts, or it failed.
-        """
-        self.prepare(name, plan)
-        self.commit(name)
-        _, answer, descriptors = self._kept[name]
-        return answer, descriptors
 
     def prepare(self, name: str, plan: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """Runs a loader on a plan and waits for its answer. What it made comes into force by `commit`.

@@ -32,15 +32,16 @@ def account() -> tuple[int, int] | None:
 
 
 def spawn(
-    command: list[str], uid: int, gid: int, *, dies_with_parent: bool, extra: tuple[str, ...] = (), patient: bool = False
+    command: list[str], uid: int, gid: int, *, extra: tuple[str, ...] = (), patient: bool = False
 ) -> tuple[int, socket.socket]:  # fmt: skip
     """Starts a command as another user, without capabilities, with a socket to this process as descriptor `CHANNEL`.
+
+    It is told to end when this process ends.
 
     Args:
         command: program and arguments.
         uid: the user.
         gid: the user's group, its only one.
-        dies_with_parent: it is told to end when this process ends.
         extra: names of variables that it gets of our environment, beside those that say how to print.
         patient: signals that ask for something do not end it before it understands them.
 
@@ -69,10 +70,9 @@ def spawn(
             os.setresuid(uid, uid, uid)
             _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
             _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            if dies_with_parent:
-                _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-                if os.getppid() != parent:
-                    os._exit(1)
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
             os.execve(command[0], command, environment)
         finally:
             os._exit(127)

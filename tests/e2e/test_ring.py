@@ -31,6 +31,7 @@ from tests.e2e.hard.harness import (
     rule,
     watching,
 )  # fmt: skip
+from tests.unit.tiercel_supervisor.started import started
 from tiercel import ChangePoint, SourcePlan
 from tiercel_ebpf import records as r
 from tiercel_ebpf.bpf import Map, possible_cpus
@@ -300,7 +301,7 @@ def test_a_second_load_delivers_no_event_twice_and_loses_none(installed: Path, l
     """Loads plans over one another, as the supervisor does, while a process opens numbered files all the time."""
     (site,) = (installed.parent / "lib").glob("python3.*/site-packages")
     loaders = Loaders(site, ("ebpf",))
-    answer, descriptors = loaders.start("ebpf", plan(1, frozenset()))
+    answer, descriptors = started(loaders, "ebpf", plan(1, frozenset()))
     ring = Ring(descriptors["events"], answer["ring_bytes"])
     stop = folder / "stop"
     pid = os.fork()
@@ -314,7 +315,7 @@ def test_a_second_load_delivers_no_event_twice_and_loses_none(installed: Path, l
         assert len(attached) == 4
         for generation, fields in ((2, frozenset({"proc.cwd"})), (3, frozenset()), (4, frozenset({"user.uid", "proc.tty"}))):
             time.sleep(0.2)
-            answer, descriptors = loaders.start("ebpf", plan(generation, fields))
+            answer, descriptors = started(loaders, "ebpf", plan(generation, fields))
             assert {name: descriptors[name] for name in attached} == attached
             assert answer["generation"] == generation
         time.sleep(0.2)

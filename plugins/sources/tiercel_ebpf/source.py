@@ -94,7 +94,6 @@ class EbpfSource(Source):
         self._turns: Turns
         self._cut: deque[RawBatch] = deque()
         self._control: mmap.mmap | None = None
-        self.loads = 0
         self._lines: dict[tuple[int, int, int], bytes] = {}
         self._no_snapshot_before = 0.0
 
@@ -133,7 +132,6 @@ class EbpfSource(Source):
             program.fill(entries, generation)
         else:
             program = self._load(message, entries, generation)
-            self.loads += 1
         verdicts = program.verdicts(len(plan.judged), generation)
 
         def commit() -> None:

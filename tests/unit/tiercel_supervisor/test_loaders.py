@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loaders import STARTS_PER_MINUTE, LoaderError, Loaders, find
+from tests.unit.tiercel_supervisor.started import started
 
 pytestmark = pytest.mark.usefixtures("as_root")
 
@@ -112,7 +113,7 @@ class TestStart:
     def test_not_granted(self, site: Path) -> None:
         loaders = self.loaders(site, f"open({str(site / 'ran')!r}, 'w')")
         with pytest.raises(LoaderError, match="not granted"):
-            loaders.start("other", {})
+            started(loaders, "other", {})
         assert not (site / "ran").exists()
 
     def test_answer_and_descriptors(self, site: Path) -> None:
@@ -120,7 +121,7 @@ class TestStart:
             site, "answer({'answer': {'plan': request['plan'], 'in': request['inherit']}, 'names': ['a']}, [os.memfd_create('a')])"
         )
         assert loaders.kept("mine") is None
-        said, made = loaders.start("mine", {"n": 1})
+        said, made = started(loaders, "mine", {"n": 1})
         assert said == {"plan": {"n": 1}, "in": []}
         assert list(made) == ["a"]
         os.fstat(made["a"])
@@ -134,9 +135,9 @@ for fd in fds: os.write(fd, b"+")
 answer({'answer': {'persistent': ['ring'], 'in': request['inherit']}, 'names': list(made)}, list(made.values()))
 """
         loaders = self.loaders(site, text)
-        _, first = loaders.start("mine", {"n": 1})
+        _, first = started(loaders, "mine", {"n": 1})
         ring, old = first["ring"], (first["maps"], first["stages.1"])
-        said, second = loaders.start("mine", {"n": 2})
+        said, second = started(loaders, "mine", {"n": 2})
         assert said["in"] == ["ring"]
         assert second["ring"] == ring
         assert os.pread(ring, 9, 0) == b"+"
@@ -177,7 +178,7 @@ if data[4:] == b'{"commit": true}':
         loaders.discard("mine")
         assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
         assert loaders.kept("mine") is None
-        loaders.start("mine", {"n": 1})
+        started(loaders, "mine", {"n": 1})
         before = {path.name for path in Path("/proc/self/fd").iterdir()}
         for n in range(3):
             loaders.prepare("mine", {"n": n})  # which discards the last one
@@ -206,25 +207,25 @@ if data[4:] == b'{"commit": true}':
             site,
             "import sys; answer({'answer': {'env': dict(os.environ), 'flags': [sys.flags.isolated, sys.flags.no_site]}, 'names': []}, [])",
         )
-        said, _ = loaders.start("mine", {})
+        said, _ = started(loaders, "mine", {})
         assert set(said["env"]) <= {"PATH", "LANG", "LC_CTYPE"}
         assert said["flags"] == [1, 1]
 
     def test_its_error(self, site: Path) -> None:
         with pytest.raises(LoaderError, match=r"^no BTF$"):
-            self.loaders(site, "answer({'error': 'no BTF'}, [])").start("mine", {})
+            started(self.loaders(site, "answer({'error': 'no BTF'}, [])"), "mine", {})
 
     @pytest.mark.parametrize("text", ["", "channel.sendall(b'\\x01')", "channel.sendall(b'\\xff\\xff\\xff\\xff')"])
     def test_it_dies_without_an_answer(self, site: Path, text: str) -> None:
         loaders = self.loaders(site, text)
         with pytest.raises(LoaderError, match="ended without an answer"):
-            loaders.start("mine", {})
+            started(loaders, "mine", {})
         assert loaders.kept("mine") is None
 
     def test_starts_are_few(self, site: Path) -> None:
         loaders = Loaders(site, ("mine",))
         for _ in range(STARTS_PER_MINUTE):
             with pytest.raises(LoaderError, match="no installed distribution"):
-                loaders.start("mine", {})
+                started(loaders, "mine", {})
         with pytest.raises(LoaderError, match="within a minute"):
-            loaders.start("mine", {})
+            started(loaders, "mine", {})
