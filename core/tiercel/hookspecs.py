@@ -11,11 +11,11 @@ marked with `tiercel.hookimpl`, and leaves the others out::
 
 What holds for all of them:
 
-- A hook is called once per start, before anything is opened; never per event. It takes no argument, unless said otherwise, and returns at
-  once: no I/O, no threads, no tasks.
+- A hook that registers something is called once per start, before anything is opened; none is called per event. It takes no argument,
+  unless said otherwise, and returns at once: no I/O, no threads, no tasks.
 - It returns classes or data, which name themselves. The configuration picks and configures them; being installed starts nothing.
-- The host asks plugin after plugin, in the order of their entry points' names. A plugin of which one hook raises, or returns what it
-  may not, is left out completely and reported by name; the others go on.
+- The host asks plugin after plugin what they register, in the order of their entry points' names. A plugin of which one hook raises, or
+  returns what it may not, is left out completely and reported by name; the others go on.
 - Two plugins that register the same name are an error that names both distributions. Nothing is overridden silently.
 - A function marked with `hookimpl` whose name is no hook is a mistake, and its plugin is left out; ``hookimpl(optionalhook=True)``
   says that the hook belongs to a newer host.
@@ -123,6 +123,9 @@ def tiercel_register_outputs() -> Iterable[type[Output]]:
 @hookspec(firstresult=True)
 def tiercel_resolve_secret(reference: str) -> str | None:
     """The secret behind a reference of the configuration, such as ``vault:path/of/it``; None if it is not one of this plugin's.
+
+    Of several plugins, the one whose entry point comes last by name is asked first, unless ``tryfirst`` or ``trylast`` says otherwise; the
+    first answer counts.
 
     Called when components are built, for each option that its schema marks with ``writeOnly: true`` and whose value is a reference. It may
     read and ask, but start waits for it. ``env:``, ``file:`` and ``plain:`` are the core's, unless a plugin answers first. Raise

@@ -1,8 +1,8 @@
 """Opening granted files as root without being led astray by the user that the sensor runs as.
 
-Rules (docs/design.md, privilege): no symbolic link anywhere in the path (openat2(2), RESOLVE_NO_SYMLINKS), a regular file with one
-link, and no directory on the way in which the sensor's user could put something else; in a sticky directory like /tmp what
-follows must belong to root.
+Rules (docs/design.md, privilege): no symbolic link anywhere in the path (openat2(2), RESOLVE_NO_SYMLINKS; `followed` resolves
+those of rules and configurations before), a regular file with one link, and no directory on the way in which the sensor's user could put
+something else; in a sticky directory like /tmp what follows must belong to root.
 """
 
 from __future__ import annotations

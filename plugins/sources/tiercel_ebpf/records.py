@@ -80,7 +80,7 @@ def string(record: bytes, head: tuple[Any, ...], number: int) -> bytes:
 
 
 class Mounts(bytes):
-    """In a snapshot's records: the text of /proc/1/mountinfo (proc_pid_mountinfo(5))."""
+    """In a snapshot's records: the text of /proc/1/mountinfo (proc_pid_mountinfo(5)), or of our own where that cannot be read."""
 
 
 class Accounts(bytes):
