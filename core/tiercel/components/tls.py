@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tiercel.components.base import Context
 
-__all__ = ["Tls"]
+__all__ = ["InMemory", "Tls"]
 
 LARGEST: Final = 1 << 20
 """Bytes of a file with certificates or a key."""
@@ -147,7 +147,7 @@ class Tls:
     def _identify(self, made: ssl.SSLContext) -> None:
         """Loads certificate and key. OpenSSL wants names of files, and a granted file has none that we may open: it gets memory."""
         certificate = self._read("certificate")
-        with _InMemory(certificate) as first, _InMemory(self._read("key") if self._has("key") else certificate) as second:
+        with InMemory(certificate) as first, InMemory(self._read("key") if self._has("key") else certificate) as second:
             try:
                 made.load_cert_chain(first.path, second.path, password=self._options.get("key_password", ""))
             except (OSError, ValueError) as error:  # a password that is too long is a ValueError
@@ -175,16 +175,18 @@ class Tls:
             raise UserError(msg) from error
 
 
-class _InMemory:
+class InMemory:
     """A file in memory, with a path that this process can open."""
 
     def __init__(self, content: bytes) -> None:
+        """Of this content, until the end of the context."""
         self._descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
         with os.fdopen(os.dup(self._descriptor), "wb") as file:
             file.write(content)
 
     @property
     def path(self) -> str:
+        """Where OpenSSL can open it, though this user may not read the file that the content is from."""
         return f"/proc/self/fd/{self._descriptor}"
 
     def __enter__(self) -> Self:

@@ -68,6 +68,11 @@ class Swap:
     decoder: Replan
     done: Future[None] = field(default_factory=Future)
 
+    def discard(self) -> None:
+        """It is not put in force."""
+        self.source.discard()
+        self.decoder.discard()
+
 
 class Detector:
     """One source with its decoder, judged by an engine. `run` is the body of the detect thread.
@@ -288,8 +293,7 @@ class Detector:
 
     @staticmethod
     def _refuse(swap: Swap, why: str = "the source has ended") -> None:
-        swap.source.discard()
-        swap.decoder.discard()
+        swap.discard()
         swap.done.set_exception(UserError(why))
 
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from tiercel.runtime.wording import some
+
 if TYPE_CHECKING:
     from tiercel.config.model import Config
     from tiercel.ruleset.model import Rule
@@ -63,11 +65,6 @@ def _compared(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
         ("removed", [name for name in old if name not in new]),
         ("changed", [name for name in new if name in old and old[name] != new[name]]),
     ]
-    texts = [f"{len(names)} {how} ({_some(names)})" for how, names in parts if names]
+    texts = [f"{len(names)} {how} ({some(names, SHOWN)})" for how, names in parts if names]
     if texts:
         yield f"{what}: {', '.join(texts)}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

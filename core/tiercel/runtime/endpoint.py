@@ -12,12 +12,13 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from tiercel.components.tls import InMemory
 from tiercel.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MAX_REQUEST: Final = 8192
 PATIENCE: Final = 5.0
 """Seconds from the connection to the end of the answer."""
 MAX_CONNECTIONS: Final = 16
-"""Connections at a time; more are closed at once."""
+"""Connections at a time; for one more, the one that has been open for the longest gives way."""
 MAX_PEM: Final = 1 << 20
 RETRY: Final = 30.0
 """Seconds between two attempts to listen."""
@@ -149,10 +150,14 @@ class Endpoint:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         with contextlib.ExitStack() as stack:
-            chain = stack.enter_context(_copied(self._host.open_granted(certificate)))
-            private = chain if key is None else stack.enter_context(_copied(self._host.open_granted(key)))
-            context.load_cert_chain(chain, private)
+            chain = stack.enter_context(InMemory(self._pem(certificate)))
+            private = chain if key is None else stack.enter_context(InMemory(self._pem(key)))
+            context.load_cert_chain(chain.path, private.path)
         return context
+
+    def _pem(self, grant: str) -> bytes:
+        with os.fdopen(self._host.open_granted(grant), "rb") as file:
+            return file.read(MAX_PEM)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:  # a probe asks at once: who is idle for the longest gives way
@@ -202,15 +207,3 @@ class Endpoint:
 
 def _refusal(status: HTTPStatus) -> Answer:
     return Answer(f"{status.phrase}\n".encode(), status=status)
-
-
-@contextlib.contextmanager
-def _copied(descriptor: int) -> Iterator[str]:
-    """A path under which OpenSSL can open what a descriptor is open on: the file itself may not be readable for this user."""
-    memory = os.memfd_create("pem", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(descriptor, "rb") as file:
-            os.write(memory, file.read(MAX_PEM))
-        yield f"/proc/self/fd/{memory}"
-    finally:
-        os.close(memory)

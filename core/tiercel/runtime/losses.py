@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from tiercel.runtime.wording import some
+
 if TYPE_CHECKING:
     from tiercel.config.losses import EventLoss
     from tiercel.reporting import Report
@@ -105,7 +107,7 @@ class Losses:
         ]
         seconds = round(self._end - self._begin, 1)
         kinds = ", ".join(f"{kind} {number}" for kind, number in lost.most_common())
-        names = ", ".join(blind[:SHOWN]) + (f" and {len(blind) - SHOWN} more" if len(blind) > SHOWN else "")
+        names = some(blind, SHOWN)
         fields = {
             "loss.events": lost.total(),
             "loss.seconds": seconds,

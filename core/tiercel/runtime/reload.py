@@ -7,6 +7,7 @@ the counters, and to who asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -216,8 +217,7 @@ class Reloader:
             await sensor.delivery.replace(receivers)
         except BaseException:
             if swap is not None:
-                swap.source.discard()
-                swap.decoder.discard()
+                swap.discard()
             raise
         if swap is not None:
             self._detector.swap(swap)
@@ -235,18 +235,14 @@ class Reloader:
         """What source and decoder need for the plan, beside what they have in force; not on the loop."""
         sensor, plan = self._sensor, generation.source_plan
         of = sensor.source
-        source = replanned(f"source {generation.source_id}", of, plan)
-        try:
+        with contextlib.ExitStack() as undo:
+            source = replanned(f"source {generation.source_id}", of, plan)
+            undo.callback(source.discard)
             decoder = replanned(f"decoder {type(sensor.decoder).name}", sensor.decoder, plan)
-        except BaseException:
-            source.discard()
-            raise
-        try:
-            return Swap(of, plan, generation.engine(of.origin), source, decoder)
-        except BaseException:
-            source.discard()
-            decoder.discard()
-            raise
+            undo.callback(decoder.discard)
+            swap = Swap(of, plan, generation.engine(of.origin), source, decoder)
+            undo.pop_all()
+        return swap
 
     def _tell(self, outcome: Outcome, why: str) -> None:
         counters = self.counters

@@ -14,6 +14,7 @@ from tiercel.engine.engine import Engine
 from tiercel.engine.planner import build
 from tiercel.pipeline.acks import Acks
 from tiercel.pipeline.detect import Detector
+from tiercel.runtime.wording import some
 
 if TYPE_CHECKING:
     from tiercel.alert import Alert
@@ -77,10 +78,10 @@ class Replay:
             yield f"{len(others)} of {len(self._rules)} rules are for other event sources than {metadata.event_source}"
         types = {each for rule in self._rules if rule.source == metadata.event_source for each in rule.event_types or ()} - metadata.types
         if types:
-            yield f"rules name event types that were not recorded: {_some(types)}"
+            yield f"rules name event types that were not recorded: {some(sorted(types), SHOWN)}"
         fields = unrecorded(self._catalogue, metadata, self.plan.source(metadata.event_source).fields)
         if fields:
-            yield f"rules read fields that were not recorded: {_some(fields)}"
+            yield f"rules read fields that were not recorded: {some(sorted(fields), SHOWN)}"
         if not metadata.complete:
             yield "only events that pass the masks of the recording rules were recorded; other rules may miss events (record with --all)"
 
@@ -113,12 +114,6 @@ class Replay:
         detector = Detector(source, decoder, plan, self._engine, acks=acks, submit=submit)
         detector.run()
         return Replayed(detector.events, alerted, decoder.counters().get("malformed", 0))
-
-
-def _some(names: frozenset[str] | set[str]) -> str:
-    """The first of them, and how many there are more."""
-    first = ", ".join(sorted(names)[:SHOWN])
-    return f"{first} and {len(names) - SHOWN} more" if len(names) > SHOWN else first
 
 
 def _watched(entries: Iterator[Entry], progress: Callable[[], None]) -> Iterator[Entry]:

@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import logging
 import os
+import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
@@ -164,6 +165,6 @@ def _identity(path: str) -> tuple[int, int, int, int] | None:
         status = os.stat(path)  # noqa: PTH116  links are followed
     except OSError:
         return None
-    if os.path.isdir(path):  # noqa: PTH112  its files are looked at one by one
+    if stat.S_ISDIR(status.st_mode):  # its files are looked at one by one
         return status.st_dev, status.st_ino, 0, 0
     return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size
